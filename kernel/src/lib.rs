@@ -2,6 +2,7 @@
 //! Pure: no I/O, no clock of its own, no serde. A type enters once three contexts need it and none owns it.
 
 pub mod asset;
+pub mod caller;
 pub mod id;
 pub mod money;
 pub mod page;
@@ -10,6 +11,7 @@ pub mod secret;
 pub mod time;
 
 pub use asset::{Asset, AssetCode};
+pub use caller::{Caller, Scopes, Tenant};
 pub use id::{Id, IdSource, RandomIds};
 pub use money::{Money, Rounding};
 pub use page::{Cursor, Limit, Page};

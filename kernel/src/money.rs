@@ -112,7 +112,8 @@ impl Money {
             return Err(MoneyError::NoWeights);
         }
         let divisor = u128::from(denominator);
-        let (quotient, remainder) = mul_div_checked(self.minor.unsigned_abs(), u128::from(numerator), divisor)?;
+        let (quotient, remainder) =
+            mul_div_checked(self.minor.unsigned_abs(), u128::from(numerator), divisor)?;
         let away = match mode {
             Rounding::Down => false,
             Rounding::Up => remainder > 0,
@@ -314,7 +315,11 @@ mod tests {
             (-5, 2, Rounding::Up, -3),
         ];
         for (minor, divisor, mode, expected) in rows {
-            assert_eq!(eur(minor).scale_by(1, divisor, mode), Ok(eur(expected)), "{minor}/{divisor} {mode:?}");
+            assert_eq!(
+                eur(minor).scale_by(1, divisor, mode),
+                Ok(eur(expected)),
+                "{minor}/{divisor} {mode:?}"
+            );
         }
     }
 

@@ -84,7 +84,14 @@ pub struct Problem {
 impl Problem {
     /// A problem without data.
     pub fn new(slug: &'static Slug, detail: impl Into<String>) -> Self {
-        Self { slug, detail: detail.into(), param: None, data: Vec::new(), faults: Vec::new(), retry_after_s: None }
+        Self {
+            slug,
+            detail: detail.into(),
+            param: None,
+            data: Vec::new(),
+            faults: Vec::new(),
+            retry_after_s: None,
+        }
     }
 
     /// Adds a member.

@@ -1,0 +1,3 @@
+//! The journal engine: the embedded store of the ledger.
+
+pub mod disk;

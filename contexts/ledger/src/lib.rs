@@ -1,0 +1,3 @@
+//! The ledger: accounts, entries and holds in double entry.
+
+pub mod journal;
