@@ -1,0 +1,57 @@
+//! Copies of a live file and checks of a copy.
+
+use crate::connection::{Access, assert_version, connect};
+use crate::error::Error;
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+use std::fs;
+use std::path::Path;
+
+/// Copies a file that may be in use, by this process or another, to a path where nothing is yet.
+/// The copy is one moment's state, synced and checked; a copy that failed half way is removed.
+pub fn backup_file(from: &Path, to: &Path) -> Result<(), Error> {
+    assert_version();
+    // Claims the name, so that nothing existing is ever written over.
+    fs::File::create_new(to).map_err(Error::io("creating", to))?;
+    let copied = copy(from, to).and_then(|()| check_file(to));
+    if copied.is_err() {
+        let _ = fs::remove_file(to);
+    }
+    copied
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let doing = || format!("copying {} to {}", from.display(), to.display());
+    let source = connect(from, Access::Read)?;
+    let mut target = Connection::open(to).map_err(Error::sqlite(doing()))?;
+    {
+        let backup = Backup::new(&source, &mut target).map_err(Error::sqlite(doing()))?;
+        // All pages in one step: one snapshot of the log, which holds up no writer and cannot be overtaken.
+        let step = backup.step(-1).map_err(Error::sqlite(doing()))?;
+        if step != StepResult::Done {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(Error::sqlite(doing())(rusqlite::Error::SqliteFailure(busy, None)));
+        }
+    }
+    // A copy is one file: without this a check of it would leave a log beside it.
+    target.execute_batch("PRAGMA journal_mode = DELETE").map_err(Error::sqlite(doing()))?;
+    drop(target);
+    fs::File::open(to).and_then(|file| file.sync_all()).map_err(Error::io("syncing", to))
+}
+
+/// Reads the whole file and its indexes and says whether they are sound. For files that nobody has open.
+pub fn check_file(path: &Path) -> Result<(), Error> {
+    let doing = || format!("checking {}", path.display());
+    let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(Error::sqlite(doing()))?;
+    let verdict: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(Error::sqlite(doing()))?;
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        what => {
+            let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            Err(Error::sqlite(doing())(rusqlite::Error::SqliteFailure(damaged, Some(what.to_owned()))))
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What can go wrong with a file of rows, in the classes a caller reacts to.
+
+use rusqlite::ErrorCode;
+use std::path::{Path, PathBuf};
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A row with this key exists already.
+    Unique,
+    /// Another process held the file longer than we wait; the same call may succeed.
+    Busy,
+    /// No space left; nothing was written.
+    Full,
+    /// The file is damaged, or is no database.
+    Corrupt,
+    /// Anything else: a fault.
+    Other,
+}
+
+/// A failed call of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite refused.
+    #[error("{doing}")]
+    Sqlite {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The operating system refused.
+    #[error("{doing}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "{} has schema version {found}, this program knows versions up to {known}: run the newer program",
+        path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest this program has.
+        known: i64,
+    },
+    /// The file's history and this program's migrations disagree.
+    #[error("{}: {what}", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// How they disagree.
+        what: String,
+    },
+    /// The thread that did the work is gone: the store is closing, or the closure panicked.
+    #[error("{doing} stopped half way")]
+    Stopped {
+        /// What was tried.
+        doing: &'static str,
+    },
+}
+
+impl Error {
+    /// The class a caller reacts to.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Sqlite { source, .. } => class_of(source),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Class::Full,
+            Self::Io { .. } | Self::NewerSchema { .. } | Self::Schema { .. } | Self::Stopped { .. } => {
+                Class::Other
+            }
+        }
+    }
+
+    pub(crate) fn sqlite(doing: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Sqlite { doing, source }
+    }
+
+    pub(crate) fn io(doing: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = format!("{doing} {}", path.display());
+        move |source| Self::Io { doing, source }
+    }
+
+    pub(crate) fn stopped(doing: &'static str) -> Self {
+        Self::Stopped { doing }
+    }
+}
+
+/// An error inside a closure: the statement says the rest.
+impl From<rusqlite::Error> for Error {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite { doing: "running a statement".to_owned(), source }
+    }
+}
+
+fn class_of(source: &rusqlite::Error) -> Class {
+    let rusqlite::Error::SqliteFailure(failure, _) = source else { return Class::Other };
+    match failure.code {
+        ErrorCode::ConstraintViolation => match failure.extended_code {
+            rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+                Class::Unique
+            }
+            _ => Class::Other,
+        },
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Class::Busy,
+        ErrorCode::DiskFull => Class::Full,
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Class::Corrupt,
+        _ => Class::Other,
+    }
+}
