@@ -15,8 +15,8 @@ mod writer;
 pub use backup::{backup_file, check_file};
 pub use error::{Class, Error};
 pub use migrate::Migration;
-pub use rusqlite::{Row, params, params_from_iter, types::Value};
-pub use statements::{Reader, Tx};
+pub use rusqlite::{Error as RowError, Row, params};
+pub use statements::{Reader, Tx, unreadable};
 pub use watch::Watch;
 
 use connection::{Access, connect};

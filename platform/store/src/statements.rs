@@ -1,7 +1,7 @@
 //! What a closure may do with the file: statements in a snapshot or in a transaction. Statements are prepared once.
 
 use crate::error::Error;
-use rusqlite::{Connection, Params, Row, TransactionBehavior};
+use rusqlite::{Connection, Params, Row, TransactionBehavior, types::Type};
 use std::ops::Deref;
 
 /// Statements that read.
@@ -51,6 +51,11 @@ impl<'a> Deref for Tx<'a> {
     fn deref(&self) -> &Reader<'a> {
         &self.0
     }
+}
+
+/// The error of a column that holds what it never should.
+pub fn unreadable(column: usize, why: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(why))
 }
 
 /// Runs a closure on one snapshot.
