@@ -1,18 +1,19 @@
 //! Copies of a live file and checks of a copy.
 
-use crate::connection::{Access, assert_version, connect};
+use crate::connection::{BUSY_MS, assert_version, create};
 use crate::error::Error;
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// Copies a file that may be in use, by this process or another, to a path where nothing is yet.
 /// The copy is one moment's state, synced and checked; a copy that failed half way is removed.
 pub fn backup_file(from: &Path, to: &Path) -> Result<(), Error> {
     assert_version();
     // Claims the name, so that nothing existing is ever written over.
-    fs::File::create_new(to).map_err(Error::io("creating", to))?;
+    create(to).map_err(Error::io("creating", to))?;
     let copied = copy(from, to).and_then(|()| check_file(to));
     if copied.is_err() {
         let _ = fs::remove_file(to);
@@ -22,7 +23,9 @@ pub fn backup_file(from: &Path, to: &Path) -> Result<(), Error> {
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     let doing = || format!("copying {} to {}", from.display(), to.display());
-    let source = connect(from, Access::Read)?;
+    let rights = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let source = Connection::open_with_flags(from, rights).map_err(Error::sqlite(doing()))?;
+    source.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(Error::sqlite(doing()))?;
     let mut target = Connection::open(to).map_err(Error::sqlite(doing()))?;
     {
         let backup = Backup::new(&source, &mut target).map_err(Error::sqlite(doing()))?;
@@ -42,7 +45,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 /// Reads the whole file and its indexes and says whether they are sound. For files that nobody has open.
 pub fn check_file(path: &Path) -> Result<(), Error> {
     let doing = || format!("checking {}", path.display());
-    let connection = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(Error::sqlite(doing()))?;
     let verdict: String = connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))

@@ -1,0 +1,130 @@
+//! Backups: a directory with a copy of every part and, written last, a list of them.
+//! A directory without the list is no backup: taking it stopped half way. A restore appears under its name only
+//! when all of it is there, checked and synced.
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::output::{Failure, Output, Printed};
+use crate::wiring::{self, PARTS, Part, World};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// The list's name.
+const MANIFEST: &str = "backup.json";
+/// The form of a backup.
+const FORMAT: u64 = 1;
+
+/// Copies everything that is kept into a new directory.
+pub async fn take(config: &Config, to: &Path, output: Output) -> Result<(), Failure> {
+    let data = DataDir::find(&config.data.dir)?;
+    let strangers = wiring::strangers(&data)?;
+    if !strangers.is_empty() {
+        let what = format!(
+            "{} has what this program does not know and a backup would miss: {}",
+            data.path().display(),
+            strangers.join(", ")
+        );
+        return Err(Failure::Refused(what));
+    }
+    let target = empty_directory(to)?;
+    let mut names = Vec::new();
+    for part in PARTS.iter().filter(|part| data.join(part.name).exists()) {
+        (part.copy)(&data.join(part.name), &target.join(part.name))?;
+        names.push(part.name);
+    }
+    if names.is_empty() {
+        return Err(Failure::Refused(format!("there is nothing to back up in {}", data.path().display())));
+    }
+    let made_at = World::real().clock.now().to_string();
+    let made_by = env!("CARGO_PKG_VERSION");
+    let manifest = json!({"format": FORMAT, "made_at": made_at, "made_by": made_by, "parts": names});
+    write_manifest(&target, &manifest)?;
+    let text = format!("backed up {} to {}\n", names.join(", "), to.display());
+    output.answer(Printed { text, json: manifest })
+}
+
+/// Makes a data directory from a backup.
+pub fn restore(from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
+    let parts = read_manifest(from)?;
+    if to.exists() {
+        empty_directory(to)?;
+    }
+    let building = building_name(to);
+    let target = match building.exists() {
+        true => {
+            let what = format!("{} is left from a restore that stopped; remove it first", building.display());
+            return Err(Failure::Refused(what));
+        }
+        false => empty_directory(&building)?,
+    };
+    let copied = parts.iter().try_for_each(|part| {
+        (part.copy)(&from.join(part.name), &target.join(part.name))?;
+        Ok((part.check)(&target.join(part.name))?)
+    });
+    let placed = copied.and_then(|()| {
+        sync_directory(target.path())?;
+        fs::rename(&building, to).map_err(Failure::path("putting the restored directory to", to))?;
+        sync_directory(to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    });
+    if let Err(failure) = placed {
+        let _ = fs::remove_dir_all(&building);
+        return Err(failure);
+    }
+    let names: Vec<_> = parts.iter().map(|part| part.name).collect();
+    let text = format!("restored {} to {}\n", names.join(", "), to.display());
+    output.answer(Printed { text, json: json!({"data_dir": to.display().to_string(), "parts": names}) })
+}
+
+/// A directory that is new or empty, for its owner alone.
+fn empty_directory(path: &Path) -> Result<DataDir, Failure> {
+    let directory = DataDir::make(path)?;
+    let first = fs::read_dir(path).map_err(Failure::path("reading", path))?.next();
+    if first.is_some() {
+        return Err(Failure::Refused(format!("{} is not empty; name a new directory", path.display())));
+    }
+    Ok(directory)
+}
+
+/// Where a restore is put together: beside its place, so that one rename finishes it.
+fn building_name(to: &Path) -> PathBuf {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".restoring");
+    to.with_file_name(name)
+}
+
+fn write_manifest(target: &DataDir, manifest: &Value) -> Result<(), Failure> {
+    let (path, draft) = (target.join(MANIFEST), target.join("backup.json.draft"));
+    let writing = || Failure::path("writing", &path);
+    fs::write(&draft, format!("{manifest:#}\n")).map_err(writing())?;
+    File::open(&draft).and_then(|file| file.sync_all()).map_err(writing())?;
+    fs::rename(&draft, &path).map_err(writing())?;
+    sync_directory(target.path())
+}
+
+/// The parts that a backup says it has.
+fn read_manifest(from: &Path) -> Result<Vec<&'static Part>, Failure> {
+    let path = from.join(MANIFEST);
+    let refuse = |what: &str| Failure::Refused(format!("{} {what}", from.display()));
+    let text = match fs::read_to_string(&path) {
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+            return Err(refuse("is no backup, or one that stopped half way: it has no backup.json"));
+        }
+        other => other.map_err(Failure::path("reading", &path))?,
+    };
+    let manifest: Value =
+        serde_json::from_str(&text).map_err(|_| refuse("has a backup.json that is no JSON"))?;
+    if manifest["format"] != json!(FORMAT) {
+        return Err(refuse("was made by a newer program; restore it with that one"));
+    }
+    let names = manifest["parts"].as_array().ok_or_else(|| refuse("has a backup.json without parts"))?;
+    let part_of = |name: &Value| PARTS.iter().find(|part| Some(part.name) == name.as_str());
+    names
+        .iter()
+        .map(|name| part_of(name).ok_or_else(|| refuse(&format!("has an unknown part {name}"))))
+        .collect()
+}
+
+fn sync_directory(path: &Path) -> Result<(), Failure> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(Failure::path("syncing", path))
+}

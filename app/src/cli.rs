@@ -1,0 +1,207 @@
+//! The command line: what can be asked, and an example for each.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use kernel::caller::DEFAULT_TENANT;
+use std::path::PathBuf;
+
+/// Concord: the money core you run yourself.
+#[derive(Debug, Parser)]
+#[command(
+    name = "concord",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  concord admin keys create --name till --scopes ledger:read,ledger:write
+  concord backup /backups/2026-01-31
+
+Every setting is documented in the output of `concord config`; `concord help COMMAND` shows examples.
+Exit codes: 0 done, 1 failed, 2 used wrongly."
+)]
+pub struct Cli {
+    /// Answer in JSON, for scripts.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: Place,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the configuration and the data are.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Directory of everything that is kept [default: ./data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A file of settings (TOML).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the configuration in force, where each setting came from, and what it means.
+    #[command(after_help = "\
+Examples:
+  concord config
+  CONCORD__SERVER__LISTEN=127.0.0.1:9000 concord config
+  concord config --config /etc/concord.toml --json")]
+    Config(ServerFlags),
+    /// Manage an installation: its API keys.
+    #[command(after_help = "\
+Examples:
+  concord admin keys create --name till --scopes ledger:write
+  concord admin keys list")]
+    Admin {
+        /// What to manage.
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+    /// Copy everything that is kept into a new directory, also while a server runs.
+    #[command(after_help = "\
+The copy of each part is one moment's state, synced and checked before the command answers.
+
+Examples:
+  concord backup /backups/2026-01-31
+  concord backup /backups/2026-01-31 --data-dir /var/lib/concord")]
+    Backup {
+        /// Where the backup goes; must be new or empty.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Make a data directory from a backup.
+    #[command(after_help = "\
+Examples:
+  concord restore /backups/2026-01-31 --data-dir ./data-restored")]
+    Restore {
+        /// A directory that `concord backup` made. The data directory must be new or empty.
+        #[arg(value_name = "BACKUP")]
+        backup: PathBuf,
+    },
+}
+
+/// Settings that have a flag.
+#[derive(Debug, Args)]
+pub struct ServerFlags {
+    /// Address and port of the HTTP API [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// How the log is written [default: auto].
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl ServerFlags {
+    /// The flags given, as settings.
+    pub fn settings(self) -> Vec<(&'static str, String)> {
+        let listen = self.listen.map(|listen| ("server.listen", listen));
+        let format = self.log_format.map(|format| ("log.format", format.name().to_owned()));
+        listen.into_iter().chain(format).collect()
+    }
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+impl LogFormat {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Pretty => "pretty",
+            Self::Json => "json",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Auto, Self::Pretty, Self::Json].into_iter().find(|format| format.name() == name)
+    }
+}
+
+/// What can be managed.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Manage API keys. A server that runs on the same directory follows within a second.
+    #[command(after_help = "\
+Examples:
+  concord admin keys create --name till --scopes ledger:read,ledger:write
+  concord admin keys list
+  concord admin keys revoke key_01kg9xk3vne2trz9qsm7b1w0f4")]
+    Keys {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and print its text, for the only time.
+    #[command(after_help = "\
+The text goes to standard output and everything else to standard error, so that this works:
+
+  KEY=$(concord admin keys create --name till --scopes ledger:write)
+  curl -H \"Authorization: Bearer $KEY\" http://127.0.0.1:8080/v1/accounts
+
+Examples:
+  concord admin keys create --name ops --scopes '*'
+  concord admin keys create --name till --scopes ledger:read,ledger:write --tenant acme
+  concord admin keys create --name audit --scopes ledger:read --expires-at 2027-01-01T00:00:00Z --json")]
+    Create {
+        /// What people call it.
+        #[arg(long)]
+        name: String,
+        /// What it may do: ledger:read, ledger:write, ledger:override, admin, or * for all.
+        #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// Whose data it opens.
+        #[arg(long, default_value = DEFAULT_TENANT)]
+        tenant: String,
+        /// When it ends by itself (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
+    /// List a tenant's keys, newest first, revoked ones included.
+    #[command(after_help = "\
+Examples:
+  concord admin keys list
+  concord admin keys list --tenant acme --limit 500 --json")]
+    List {
+        /// Whose keys.
+        #[arg(long, default_value = DEFAULT_TENANT)]
+        tenant: String,
+        /// Most keys to list, 1 to 500.
+        #[arg(long, default_value_t = u64::from(kernel::page::DEFAULT_LIMIT))]
+        limit: u64,
+        /// Where the page before ended.
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Revoke a key, for good. Repeating it changes nothing.
+    #[command(after_help = "\
+Examples:
+  concord admin keys revoke key_01kg9xk3vne2trz9qsm7b1w0f4
+  concord admin keys revoke key_01kg9xk3vne2trz9qsm7b1w0f4 --tenant acme")]
+    Revoke {
+        /// The key's id, as `list` shows it.
+        #[arg(value_name = "KEY")]
+        key: String,
+        /// Whose key.
+        #[arg(long, default_value = DEFAULT_TENANT)]
+        tenant: String,
+    },
+}

@@ -1,0 +1,179 @@
+//! The configuration: one struct per concern, read once and passed down.
+//! Sources, each stronger than the one before: `config.default.toml`, a file, variables, flags.
+//! All faults of all sources are reported at once.
+
+mod fault;
+mod layers;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Invalid};
+
+use crate::aliases;
+use crate::cli::LogFormat;
+use crate::output::{Failure, Output, Printed};
+use layers::{Layers, Origin};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The documentation of every key, and its default.
+pub const DEFAULTS: &str = include_str!("../../config.default.toml");
+/// Longest drain: a supervisor would have killed the process long before.
+const MAX_DRAIN_S: i64 = 600;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The HTTP API.
+    pub server: ServerConfig,
+    /// What is kept.
+    pub data: DataConfig,
+    /// The log.
+    pub log: LogConfig,
+    shown: Vec<Shown>,
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How long requests under way may take to finish at the end.
+    pub drain: Duration,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataConfig {
+    /// Where.
+    pub dir: PathBuf,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// How it is written.
+    pub format: LogFormat,
+    /// The least severe that is written, as a filter.
+    pub level: String,
+}
+
+/// One setting as `concord config` prints it.
+#[derive(Debug, Clone, PartialEq)]
+struct Shown {
+    key: String,
+    value: toml::Value,
+    origin: String,
+}
+
+/// The variables of the process that are text.
+#[derive(Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Takes the variables. One that is no text cannot be meant for us, unless it has our prefix; then it is
+    /// kept with its odd bytes replaced, and refused by whoever reads its value.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        Self(variables.into_iter().map(|(name, value)| (text(name), text(value))).collect())
+    }
+
+    /// A variable's value.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// A configuration, and what to tell the operator about how it came to be.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Sentences for the log.
+    pub notices: Vec<String>,
+}
+
+/// Loads the configuration.
+pub fn load(
+    file: Option<&Path>,
+    environment: &Environment,
+    flags: &[(&'static str, String)],
+) -> Result<Loaded, Invalid> {
+    let mut layers = Layers::defaults();
+    if let Some(path) = file {
+        layers.file(path);
+    }
+    let aliased = aliases::read(environment);
+    if let Some(port) = aliased.port {
+        layers.port(port);
+    }
+    layers.variables(environment.iter());
+    for (key, text) in flags {
+        layers.text(key, text, Origin::Flag);
+    }
+    let config = read(&mut layers);
+    let mut faults = aliased.faults;
+    faults.extend(layers.into_faults());
+    match config {
+        Some(config) if faults.is_empty() => Ok(Loaded { config, notices: aliased.notices }),
+        _ => Err(Invalid { faults }),
+    }
+}
+
+/// Turns settings into the structs that are passed down. `None` when a value made no sense.
+fn read(layers: &mut Layers) -> Option<Config> {
+    let listen =
+        layers.parse("server.listen", "an IP address and a port such as \"127.0.0.1:8080\"", |text| {
+            text.parse().ok()
+        });
+    let drain_s = layers.number("server.drain_s", 0, MAX_DRAIN_S);
+    let dir = layers.parse("data.dir", "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text)));
+    let format = layers.parse("log.format", "one of auto, pretty, json", LogFormat::parse);
+    let level = layers.parse("log.level", "a filter such as \"info\" or \"info,ledger=debug\"", |text| {
+        (!text.is_empty()).then(|| text.to_owned())
+    });
+    Some(Config {
+        server: ServerConfig { listen: listen?, drain: Duration::from_secs(drain_s?) },
+        data: DataConfig { dir: dir? },
+        log: LogConfig { format: format?, level: level? },
+        shown: layers.shown(),
+    })
+}
+
+/// Prints the configuration in force: as a file that could be given to `--config`, or as JSON.
+pub fn show(config: &Config, output: Output) -> Result<(), Failure> {
+    let mut text = String::new();
+    let mut json = serde_json::Map::new();
+    let mut section = "";
+    for shown in &config.shown {
+        let (head, key) = shown.key.split_once('.').expect("every key has a section");
+        if head != section {
+            section = head;
+            text.push_str(&format!("{}[{head}]\n", if text.is_empty() { "" } else { "\n" }));
+        }
+        let value = masked(key, &shown.value);
+        text.push_str(&format!("{key} = {value}  # {}\n", shown.origin));
+        let value: serde_json::Value = match &value {
+            toml::Value::Integer(number) => (*number).into(),
+            toml::Value::Boolean(flag) => (*flag).into(),
+            toml::Value::String(text) => text.clone().into(),
+            other => other.to_string().into(),
+        };
+        let entry = serde_json::json!({"value": value, "from": shown.origin});
+        json.insert(shown.key.clone(), entry);
+    }
+    crate::answer(output, Printed { text, json: json.into() })
+}
+
+/// What may be shown of a value: nothing of one whose name says that it is a secret.
+fn masked(key: &str, value: &toml::Value) -> toml::Value {
+    let secret = ["secret", "password", "token", "url"].iter().any(|end| key.ends_with(end));
+    if secret { toml::Value::String("***".to_owned()) } else { value.clone() }
+}

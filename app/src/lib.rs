@@ -1,0 +1,77 @@
+//! The one program: configuration, wiring of the contexts, command line.
+//! No rule of any context lives here.
+
+mod admin;
+mod aliases;
+mod backup;
+pub mod cli;
+pub mod config;
+pub mod data_dir;
+mod output;
+pub mod wiring;
+
+pub use output::Failure;
+
+use clap::Parser as _;
+use cli::{AdminCommand, Cli, Command};
+use config::{Config, Environment};
+use output::{Output, Printed};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs a command line. Exit codes: 0 done, 1 failed, 2 used wrongly (flags, configuration).
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Help and version are answers, not mistakes; a closed pipe is nobody's.
+            let _ = answer.print();
+            return if answer.use_stderr() { ExitCode::from(output::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let output = Output { json: cli.json };
+    match dispatch(cli, Environment::new(variables), output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Failure> {
+    let load = |flags: Vec<(&'static str, String)>| -> Result<Config, Failure> {
+        let mut flags = flags;
+        flags.extend(cli.place.data_dir.iter().map(|dir| ("data.dir", dir.display().to_string())));
+        let loaded = config::load(cli.place.config.as_deref(), &environment, &flags)?;
+        loaded.notices.iter().for_each(|notice| output.aside(notice));
+        Ok(loaded.config)
+    };
+    match cli.command {
+        Command::Config(flags) => config::show(&load(flags.settings())?, output),
+        Command::Admin { command: AdminCommand::Keys { command } } => {
+            blocking(admin::keys(command, &load(Vec::new())?, output))
+        }
+        Command::Backup { directory } => blocking(backup::take(&load(Vec::new())?, &directory, output)),
+        Command::Restore { backup } => {
+            let to: PathBuf = load(Vec::new())?.data.dir;
+            backup::restore(&backup, &to, output)
+        }
+    }
+}
+
+/// Runs a short command: one thread is enough.
+fn blocking(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Failure::io("starting the runtime", source))?;
+    runtime.block_on(command)
+}
+
+/// Prints what a command answered.
+fn answer(output: Output, printed: Printed) -> Result<(), Failure> {
+    output.answer(printed)
+}

@@ -1,0 +1,69 @@
+//! Which contexts there are, what each keeps in the data directory, and how they are put together.
+//! The only file that knows them all: a new context adds its scopes, its part and its opening here.
+
+use crate::data_dir::{DataDir, LOCK};
+use crate::output::Failure;
+use identity::{Keys, Setting};
+use kernel::{Clock, IdSource, RandomIds, SystemClock};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Every scope that a route asks for, and `*` for all.
+pub const SCOPES: &[&str] = &["ledger:read", "ledger:write", "ledger:override", "admin", "*"];
+
+/// What may be in a data directory, and is in a backup unless it is made anew at every start.
+pub const PARTS: [Part; 1] =
+    [Part { name: identity::FILE, copy: copy_keys, check: platform_store::check_file }];
+
+/// What is beside the parts and a copy needs not: a start makes it anew, or a file system's root has it.
+const NOT_KEPT: [&str; 4] = [LOCK, "identity.sqlite-wal", "identity.sqlite-shm", "lost+found"];
+
+/// One thing in the data directory: a file or a directory of one context.
+pub struct Part {
+    /// Its name there, and in a backup.
+    pub name: &'static str,
+    /// Copies it, possibly from under a live server, to a path where nothing is yet; synced when it returns.
+    pub copy: fn(from: &Path, to: &Path) -> Result<(), Failure>,
+    /// Whether a copy is sound.
+    pub check: fn(copy: &Path) -> Result<(), platform_store::Error>,
+}
+
+/// Time and chance of the real program.
+#[derive(Clone)]
+pub struct World {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The id source.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl World {
+    /// The system's.
+    pub fn real() -> Self {
+        Self { clock: Arc::new(SystemClock::default()), ids: Arc::new(RandomIds) }
+    }
+}
+
+/// Opens the keys of a data directory.
+pub fn open_keys(data: &DataDir, world: &World) -> Result<Keys, Failure> {
+    let setting = Setting { scopes: SCOPES, clock: world.clock.clone(), ids: world.ids.clone() };
+    Ok(Keys::open(&data.join(identity::FILE), setting)?)
+}
+
+/// Whatever is in a data directory and belongs to no part this program knows.
+pub fn strangers(data: &DataDir) -> Result<Vec<String>, Failure> {
+    let reading = || Failure::path("reading", data.path());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(data.path()).map_err(reading())? {
+        let name = entry.map_err(reading())?.file_name().to_string_lossy().into_owned();
+        if !PARTS.iter().any(|part| part.name == name) && !NOT_KEPT.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn copy_keys(from: &Path, to: &Path) -> Result<(), Failure> {
+    Ok(platform_store::backup_file(from, to)?)
+}
