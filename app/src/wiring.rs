@@ -3,8 +3,9 @@
 
 use crate::data_dir::{DataDir, LOCK};
 use crate::output::Failure;
-use identity::{Keys, Setting};
+use identity::{Door, Keys, Setting};
 use kernel::{Clock, IdSource, RandomIds, SystemClock};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +13,7 @@ use std::sync::Arc;
 pub const SCOPES: &[&str] = &["ledger:read", "ledger:write", "ledger:override", "admin", "*"];
 
 /// What may be in a data directory, and is in a backup unless it is made anew at every start.
-pub const PARTS: [Part; 1] =
-    [Part { name: identity::FILE, copy: copy_keys, check: platform_store::check_file }];
+pub const PARTS: [Part; 1] = [Part { name: identity::FILE, copy: copy_keys, check: check_keys }];
 
 /// What is beside the parts and a copy needs not: a start makes it anew, or a file system's root has it.
 const NOT_KEPT: [&str; 4] = [LOCK, "identity.sqlite-wal", "identity.sqlite-shm", "lost+found"];
@@ -25,7 +25,7 @@ pub struct Part {
     /// Copies it, possibly from under a live server, to a path where nothing is yet; synced when it returns.
     pub copy: fn(from: &Path, to: &Path) -> Result<(), Failure>,
     /// Whether a copy is sound.
-    pub check: fn(copy: &Path) -> Result<(), platform_store::Error>,
+    pub check: fn(copy: &Path) -> Result<(), Failure>,
 }
 
 /// Time and chance of the real program.
@@ -41,6 +41,24 @@ impl World {
     /// The system's.
     pub fn real() -> Self {
         Self { clock: Arc::new(SystemClock::default()), ids: Arc::new(RandomIds) }
+    }
+}
+
+/// Everything a server has open. The contexts are opened in the order of their fields and dropped in it too.
+pub struct House {
+    /// The keys.
+    pub keys: Keys,
+    /// How requests get in.
+    pub door: Door,
+}
+
+impl House {
+    /// Opens what the directory keeps, for a server that listens on this address. The caller holds the lock.
+    pub fn open(data: &DataDir, listen: IpAddr, world: &World) -> Result<Self, Failure> {
+        let keys = open_keys(data, world)?;
+        // An IPv4 address in IPv6 clothes is judged as what it is.
+        let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
+        Ok(Self { keys, door })
     }
 }
 
@@ -66,4 +84,8 @@ pub fn strangers(data: &DataDir) -> Result<Vec<String>, Failure> {
 
 fn copy_keys(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(platform_store::backup_file(from, to)?)
+}
+
+fn check_keys(copy: &Path) -> Result<(), Failure> {
+    Ok(platform_store::check_file(copy)?)
 }
