@@ -368,7 +368,7 @@ fn memory_is_as_documented() {
     let run = index.stats();
     assert_eq!(run.memory_bytes, reserved, "the tables of a retired generation are the next spares");
     assert_eq!((run.memory_keys, run.generations, run.runs), (0, 1, 1));
-    assert_eq!(run.run_bytes * 1_000 / run.run_keys, 1_469);
+    assert_eq!(run.run_bytes * 1_000 / run.run_keys, 1_594);
     assert_eq!(run.file_bytes, disk.len(&name(0)) as u64);
-    assert_eq!(run.file_bytes * 1_000 / run.run_keys, 25_570);
+    assert_eq!(run.file_bytes * 1_000 / run.run_keys, 25_695);
 }
