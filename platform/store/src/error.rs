@@ -113,7 +113,37 @@ fn class_of(source: &rusqlite::Error) -> Class {
         },
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Class::Busy,
         ErrorCode::DiskFull => Class::Full,
+        // The log's shared index could not grow.
+        _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Class::Full,
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Class::Corrupt,
         _ => Class::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn codes_fall_into_their_classes() {
+        let rows = [
+            (ffi::SQLITE_CONSTRAINT_UNIQUE, Class::Unique),
+            (ffi::SQLITE_CONSTRAINT_PRIMARYKEY, Class::Unique),
+            (ffi::SQLITE_CONSTRAINT_CHECK, Class::Other),
+            (ffi::SQLITE_BUSY, Class::Busy),
+            (ffi::SQLITE_BUSY_SNAPSHOT, Class::Busy),
+            (ffi::SQLITE_FULL, Class::Full),
+            (ffi::SQLITE_IOERR_SHMSIZE, Class::Full),
+            (ffi::SQLITE_CORRUPT_INDEX, Class::Corrupt),
+            (ffi::SQLITE_NOTADB, Class::Corrupt),
+            (ffi::SQLITE_IOERR_FSYNC, Class::Other),
+        ];
+        for (code, class) in rows {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(Error::from(source).class(), class, "{code}");
+        }
+        let full = Error::io("copying", Path::new("x"))(std::io::ErrorKind::StorageFull.into());
+        assert_eq!(full.class(), Class::Full);
     }
 }
