@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# What `make soak` proves: every test again, optimised, with PROOF_SCALE times the counts of `make test`.
+# Tests that repeat themselves (seeds, commands, kills) multiply their counts by that variable.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. proof/steps.sh
+
+export PROOF_SCALE="${PROOF_SCALE:-100}"
+step "tests ×$PROOF_SCALE" cargo test --workspace --locked --release
+
+step_summary
