@@ -1,4 +1,27 @@
-//! The journal engine: the embedded store of the ledger.
+//! The journal engine: the embedded store of the ledger. Append-only files, one sequencer, balances in
+//! memory, one sync for everything that arrived while the last one ran.
 
+mod batch;
+pub mod codec;
+mod commands;
+pub mod core;
 pub mod disk;
+mod earlier;
+mod effects;
+pub mod engine;
+pub mod frame;
+pub mod group;
 pub mod index;
+pub mod job;
+pub mod keeper;
+pub mod keys;
+pub mod lookup;
+mod problems;
+pub mod record;
+pub mod recovery;
+pub mod replay;
+pub mod scan;
+pub mod segments;
+pub mod snapshot;
+pub mod view;
+pub mod writer;

@@ -1,0 +1,4 @@
+//! Journal entries: balanced, immutable sets of postings, and their reversals.
+
+pub mod model;
+pub mod rules;

@@ -1,0 +1,280 @@
+//! Bytes of the journal: LEB128 integers and length-prefixed texts, in two streams: the core of a record,
+//! and its free text, which may one day be erased.
+
+use kernel::{AssetCode, Id, Timestamp};
+
+/// Bytes that do not say what they should. Checksums come first, so this is a bug or a foreign file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the record's bytes do not decode: {0}")]
+pub struct Malformed(pub &'static str);
+
+/// Writes both streams.
+pub struct Pen<'a> {
+    /// What is chained as it is.
+    pub core: &'a mut Vec<u8>,
+    /// What is chained by its salted hash.
+    pub text: &'a mut Vec<u8>,
+}
+
+/// Appends an unsigned integer, seven bits a byte.
+pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends an unsigned 128-bit integer, seven bits a byte.
+pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
+    while value > u128::from(u64::MAX) {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    put_u64(out, value as u64);
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_u64(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+impl Pen<'_> {
+    /// One byte.
+    pub fn byte(&mut self, value: u8) {
+        self.core.push(value);
+    }
+
+    /// A small or large unsigned integer.
+    pub fn uint(&mut self, value: u64) {
+        put_u64(self.core, value);
+    }
+
+    /// An amount or counter, never negative.
+    pub fn minor(&mut self, value: i128) {
+        debug_assert!(value >= 0);
+        put_u128(self.core, value as u128);
+    }
+
+    /// A signed amount, zigzag.
+    pub fn signed(&mut self, value: i128) {
+        put_u128(self.core, ((value << 1) ^ (value >> 127)) as u128);
+    }
+
+    /// Sixteen bytes.
+    pub fn id(&mut self, id: Id) {
+        self.core.extend_from_slice(&id.0.to_le_bytes());
+    }
+
+    /// Eight bytes.
+    pub fn time(&mut self, at: Timestamp) {
+        self.core.extend_from_slice(&at.0.to_le_bytes());
+    }
+
+    /// A name, key or code.
+    pub fn word(&mut self, text: &str) {
+        put_bytes(self.core, text.as_bytes());
+    }
+
+    /// Free text.
+    pub fn free(&mut self, text: &str) {
+        put_bytes(self.text, text.as_bytes());
+    }
+
+    /// A count in the text stream.
+    pub fn free_uint(&mut self, value: u64) {
+        put_u64(self.text, value);
+    }
+
+    /// A flag, then the value if there is one.
+    pub fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            None => self.byte(0),
+            Some(value) => {
+                self.byte(1);
+                write(self, value);
+            }
+        }
+    }
+
+    /// A count, then each.
+    pub fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.uint(items.len() as u64);
+        for item in items {
+            write(self, item);
+        }
+    }
+}
+
+/// Reads both streams.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    core: &'a [u8],
+    text: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from the start of both.
+    pub fn new(core: &'a [u8], text: &'a [u8]) -> Self {
+        Self { core, text }
+    }
+
+    /// Whether both streams are used up.
+    pub fn is_done(&self) -> bool {
+        self.core.is_empty() && self.text.is_empty()
+    }
+
+    /// One byte.
+    pub fn byte(&mut self) -> Result<u8, Malformed> {
+        let (first, rest) = self.core.split_first().ok_or(Malformed("it ends early"))?;
+        self.core = rest;
+        Ok(*first)
+    }
+
+    /// An unsigned integer.
+    pub fn uint(&mut self) -> Result<u64, Malformed> {
+        take_u64(&mut self.core)
+    }
+
+    /// A number that must fit 32 bits.
+    pub fn number(&mut self) -> Result<u32, Malformed> {
+        u32::try_from(self.uint()?).map_err(|_| Malformed("a number is too large"))
+    }
+
+    /// How many of something, each of at least one byte.
+    pub fn count(&mut self) -> Result<usize, Malformed> {
+        let count = self.uint()? as usize;
+        if count > self.core.len() { Err(Malformed("a count is too large")) } else { Ok(count) }
+    }
+
+    /// An amount or counter.
+    pub fn minor(&mut self) -> Result<i128, Malformed> {
+        i128::try_from(take_u128(&mut self.core)?).map_err(|_| Malformed("an amount is too large"))
+    }
+
+    /// A signed amount.
+    pub fn signed(&mut self) -> Result<i128, Malformed> {
+        let folded = take_u128(&mut self.core)?;
+        Ok((folded >> 1) as i128 ^ -((folded & 1) as i128))
+    }
+
+    /// Bytes of a fixed length.
+    pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (first, rest) = self.core.split_first_chunk::<N>().ok_or(Malformed("it ends early"))?;
+        self.core = rest;
+        Ok(*first)
+    }
+
+    /// An id.
+    pub fn id(&mut self) -> Result<Id, Malformed> {
+        Ok(Id(u128::from_le_bytes(self.fixed()?)))
+    }
+
+    /// A time.
+    pub fn time(&mut self) -> Result<Timestamp, Malformed> {
+        Ok(Timestamp(i64::from_le_bytes(self.fixed()?)))
+    }
+
+    /// A name, key or code.
+    pub fn word(&mut self) -> Result<&'a str, Malformed> {
+        take_text(&mut self.core)
+    }
+
+    /// An asset's code.
+    pub fn code(&mut self) -> Result<AssetCode, Malformed> {
+        AssetCode::parse(self.word()?).map_err(|_| Malformed("no asset code"))
+    }
+
+    /// Free text.
+    pub fn free(&mut self) -> Result<&'a str, Malformed> {
+        take_text(&mut self.text)
+    }
+
+    /// A count in the text stream.
+    pub fn free_count(&mut self) -> Result<usize, Malformed> {
+        let count = take_u64(&mut self.text)? as usize;
+        if count > self.text.len() { Err(Malformed("a count is too large")) } else { Ok(count) }
+    }
+
+    /// A flag, then the value if there is one.
+    pub fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, Malformed> {
+        match self.byte()? {
+            0 => Ok(None),
+            1 => read(self).map(Some),
+            _ => Err(Malformed("no flag")),
+        }
+    }
+
+    /// A count, then each.
+    pub fn list<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Malformed> {
+        let count = self.count()?;
+        (0..count).map(|_| read(self)).collect()
+    }
+}
+
+fn take_u64(from: &mut &[u8]) -> Result<u64, Malformed> {
+    let mut value = 0_u64;
+    for (place, byte) in from.iter().enumerate().take(10) {
+        value |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            *from = &from[place + 1..];
+            return Ok(value);
+        }
+    }
+    Err(Malformed("an integer does not end"))
+}
+
+fn take_u128(from: &mut &[u8]) -> Result<u128, Malformed> {
+    let mut value = 0_u128;
+    for (place, byte) in from.iter().enumerate().take(19) {
+        value |= u128::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            *from = &from[place + 1..];
+            return Ok(value);
+        }
+    }
+    Err(Malformed("an integer does not end"))
+}
+
+fn take_text<'a>(from: &mut &'a [u8]) -> Result<&'a str, Malformed> {
+    let length = take_u64(from)? as usize;
+    let (text, rest) = from.split_at_checked(length).ok_or(Malformed("a text ends early"))?;
+    *from = rest;
+    std::str::from_utf8(text).map_err(|_| Malformed("a text is no UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn integers_read_back(unsigned in any::<u64>(), minor in 0..i128::MAX, signed in -(i128::MAX / 4)..i128::MAX / 4) {
+            let (mut core, mut text) = (Vec::new(), Vec::new());
+            let mut pen = Pen { core: &mut core, text: &mut text };
+            pen.uint(unsigned);
+            pen.minor(minor);
+            pen.signed(signed);
+            pen.free("§");
+            let mut reader = Reader::new(&core, &text);
+            prop_assert_eq!(reader.uint(), Ok(unsigned));
+            prop_assert_eq!(reader.minor(), Ok(minor));
+            prop_assert_eq!(reader.signed(), Ok(signed));
+            prop_assert_eq!(reader.free(), Ok("§"));
+            prop_assert!(reader.is_done());
+        }
+
+        #[test]
+        fn any_bytes_are_an_error_or_a_value(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let mut reader = Reader::new(&bytes, &[]);
+            while reader.minor().is_ok() && reader.word().is_ok() && reader.list(Reader::uint).is_ok() {}
+        }
+    }
+}

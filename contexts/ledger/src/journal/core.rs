@@ -1,0 +1,572 @@
+//! The sequencer's core, without threads: takes jobs in order, decides them against the resident state,
+//! and writes what was decided into the group being filled. A driver hands groups over and says when they
+//! are durable; tests and the simulator drive it step by step.
+//!
+//! | step | what |
+//! |---|---|
+//! | begin | a group gets its time; the clock is judged; holds that are due expire |
+//! | look up | keys, ids and refs that were used before are replayed or refused |
+//! | decide | the pure rules; a refusal changes nothing |
+//! | write | record, pointers, names in the index, what readers will see |
+//! | hand over | the group is closed; the next one fills while it is written |
+
+use super::frame::{HEAD, extent};
+use super::group::{Answer, Handed, MARK_EVERY, Mark, Publication, Sealed, Waiter};
+use super::job::SingleJob;
+use super::keys::KeyHash;
+use super::lookup::Lookup;
+use super::record::{Draft, OriginAt, Record, put_record, take_record};
+use super::view::View;
+use crate::accounts::model::AccountNo;
+use crate::books::model::BookNo;
+use crate::command::{Command, Keys, Request};
+use crate::decide::{Moment, Stop, decide, expire};
+use crate::effect::{Decision, Effect, Outcome};
+use crate::refusal::{CLOCK_SUSPECT, Refusal};
+use crate::skew::{Links, NOWHERE, Place};
+use crate::state::{BookNames, State};
+use kernel::{Clock, Id, IdSource, Problem, Timestamp};
+use smallvec::smallvec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Most holds that one group expires on its own, so that a backlog never delays commands for long.
+const EXPIRIES_PER_GROUP: usize = 512;
+/// A wall clock that moved this much against the monotonic one is not believed.
+const CLOCK_JUMP_US: i64 = 60_000_000;
+
+/// The sequencer's core.
+pub struct Core {
+    /// Resident state, ahead of what is durable.
+    pub state: State,
+    /// Records by name and position.
+    pub lookup: Lookup,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdSource>,
+    view: Arc<View>,
+    /// Set by an operator who confirms the clock.
+    pub confirm_clock: Arc<AtomicBool>,
+    /// The clock jumped and nobody has confirmed it yet.
+    pub clock_suspect: Arc<AtomicBool>,
+    clock_base: (Timestamp, i64),
+    time: Option<Timestamp>,
+    pub(super) waiters: Vec<Waiter>,
+    pub(super) publication: Publication,
+    keys: Vec<(KeyHash, Option<u64>)>,
+    shown: (usize, usize, usize),
+    scratch: Vec<u8>,
+    pub(super) decisions: Vec<Decision>,
+}
+
+/// What a core is made of besides its state.
+pub struct Parts {
+    /// Records by name and position.
+    pub lookup: Lookup,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and chance.
+    pub ids: Arc<dyn IdSource>,
+    /// What readers see.
+    pub view: Arc<View>,
+}
+
+impl Core {
+    /// A core over this state; the clock is judged against the state's last record.
+    pub fn new(state: State, parts: Parts) -> Self {
+        let Parts { lookup, clock, ids, view } = parts;
+        let clock_base = (clock.now(), clock.monotonic_us());
+        let suspect = state.last_time > clock_base.0;
+        let shown = (state.directory.len(), state.balances.len(), state.books.len());
+        let mut core = Self {
+            state,
+            lookup,
+            clock,
+            ids,
+            view,
+            confirm_clock: Arc::default(),
+            clock_suspect: Arc::new(AtomicBool::new(suspect)),
+            clock_base,
+            time: None,
+            waiters: Vec::new(),
+            publication: Publication::default(),
+            keys: Vec::new(),
+            shown,
+            scratch: Vec::new(),
+            decisions: Vec::new(),
+        };
+        core.lookup.keyed.prepare(core.state.books.len());
+        core
+    }
+
+    /// The time of the group being filled, begun now if there is none. Fails while the clock is suspect.
+    pub(super) fn begin(&mut self) -> Result<Timestamp, Problem> {
+        if let Some(time) = self.time {
+            return Ok(time);
+        }
+        let time = {
+            // Readers that wait for a past time look here: a group's time is taken and shown as one.
+            let view = self.view.clone();
+            let mut begun = view.begun.lock();
+            let now = self.clock.now();
+            self.judge_clock(now)?;
+            let time = now.max(self.state.last_time.plus_us(1));
+            *begun = time;
+            time
+        };
+        self.state.last_time = time;
+        self.time = Some(time);
+        self.expire_due(time);
+        Ok(time)
+    }
+
+    fn judge_clock(&mut self, now: Timestamp) -> Result<(), Problem> {
+        let monotonic = self.clock.monotonic_us();
+        if self.confirm_clock.swap(false, Ordering::SeqCst) {
+            self.clock_suspect.store(false, Ordering::SeqCst);
+            self.clock_base = (now, monotonic);
+        }
+        let expected = self.clock_base.0.0.saturating_add(monotonic - self.clock_base.1);
+        if (now.0 - expected).abs() > CLOCK_JUMP_US {
+            self.clock_suspect.store(true, Ordering::SeqCst);
+        }
+        if self.clock_suspect.load(Ordering::SeqCst) {
+            return Err(clock_problem(now, self.state.last_time));
+        }
+        // Slow drift is believed: the base follows.
+        self.clock_base = (now, monotonic);
+        Ok(())
+    }
+
+    /// Expires holds that are due, a bounded number of them.
+    fn expire_due(&mut self, now: Timestamp) {
+        for _ in 0..EXPIRIES_PER_GROUP {
+            match self.state.expiry.first() {
+                Some((at, hold)) if *at <= now => {
+                    let hold = *hold;
+                    self.expire_one(hold, now);
+                }
+                _ => break,
+            }
+        }
+    }
+
+    fn expire_one(&mut self, hold: Id, now: Timestamp) {
+        let Some(book) = self.state.holds.get(&hold).map(|hold| hold.book) else { return };
+        let mut decisions = std::mem::take(&mut self.decisions);
+        let ids = self.ids.clone();
+        let moment = Moment { book, now, ids: &*ids, facts: &self.lookup };
+        let expired = expire(&mut self.state, moment, hold, &mut decisions);
+        assert!(expired.is_ok(), "an open hold can always expire");
+        for decision in decisions.drain(..) {
+            self.write(decision, None, &OriginAt::Nobody);
+        }
+        self.decisions = decisions;
+    }
+
+    /// When the next hold is due, for a timer.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.state.expiry.first().map(|(at, _)| *at)
+    }
+
+    /// Begins a group if a hold is due, so that it expires without any command.
+    pub fn tick(&mut self) {
+        if self.next_due().is_some_and(|due| due <= self.clock.now()) {
+            // A suspect clock expires nothing.
+            let _ = self.begin();
+        }
+    }
+
+    /// Takes one command.
+    pub fn single(&mut self, job: SingleJob) {
+        let answered = self.begin().map_err(Stopped::Unanswered).and_then(|now| self.decide_single(&job, now));
+        let answer = match answered {
+            Ok((outcome, dry)) => {
+                let replayed = matches!(outcome, Outcome::Replayed { .. });
+                Answer { outcomes: smallvec![outcome], replayed, group: None, dry }
+            }
+            Err(Stopped::Replayed(problem)) => Answer {
+                outcomes: smallvec![Outcome::Refused(problem)],
+                replayed: true,
+                group: None,
+                dry: Vec::new(),
+            },
+            Err(Stopped::Refused(problem)) => Answer {
+                outcomes: smallvec![Outcome::Refused(problem.into())],
+                replayed: false,
+                group: None,
+                dry: Vec::new(),
+            },
+            Err(Stopped::Unanswered(problem)) => {
+                let _ = job.reply.send(Err(super::group::Unanswered(problem)));
+                return;
+            }
+        };
+        self.waiters.push(Waiter { reply: job.reply, answer });
+    }
+
+    fn decide_single(&mut self, job: &SingleJob, now: Timestamp) -> Result<(Outcome, Vec<Record>), Stopped> {
+        if job.manner.dry_run {
+            return self.rehearse(job, now).map(|records| (Outcome::WouldDo, records));
+        }
+        let mut origin = OriginAt::Nobody;
+        if let Some(own) = &job.origin {
+            origin = OriginAt::Here(own.clone());
+        }
+        self.command(job.book, &job.request, job.manner, &mut origin, now).map(|outcome| (outcome, Vec::new()))
+    }
+
+    /// Looks up, decides and writes one command.
+    pub(super) fn command(
+        &mut self,
+        book: BookNo,
+        request: &Request,
+        manner: crate::command::Manner,
+        origin: &mut OriginAt,
+        now: Timestamp,
+    ) -> Result<Outcome, Stopped> {
+        if let Some(outcome) = self.earlier(book, request)? {
+            return Ok(outcome);
+        }
+        self.expire_named(&request.command, now);
+        let mut decisions = std::mem::take(&mut self.decisions);
+        let ids = self.ids.clone();
+        let moment = Moment { book, now, ids: &*ids, facts: &self.lookup };
+        let decided = decide(&mut self.state, moment, request, manner, &mut decisions);
+        let outcome = match decided {
+            Ok(()) => Ok(self.write_all(&mut decisions, request, origin)),
+            Err(Stop::Fault(fault)) => Err(Stopped::fault(&fault)),
+            Err(Stop::Refused(refusal)) => {
+                let problem = refusal.problem(&BookNames { state: &self.state, book });
+                if manner.freeze_refusals && self.is_named(request) {
+                    self.freeze(book, request, problem.clone(), origin);
+                }
+                Err(Stopped::Refused(problem))
+            }
+        };
+        self.decisions = decisions;
+        outcome
+    }
+
+    /// Writes a command's decisions; the last is its own.
+    pub(super) fn write_all(
+        &mut self,
+        decisions: &mut Vec<Decision>,
+        request: &Request,
+        origin: &mut OriginAt,
+    ) -> Outcome {
+        let mut outcome = Outcome::WouldDo;
+        let last = decisions.len() - 1;
+        for (place, decision) in decisions.drain(..).enumerate() {
+            let seq = decision.seq;
+            let position = self.write(decision, (place == last).then_some(request), origin);
+            if let OriginAt::Here(_) = origin {
+                *origin = OriginAt::At(position);
+            }
+            outcome = Outcome::Done { seq, position };
+        }
+        outcome
+    }
+
+    /// A hold that a command names and that is due expires before the command is judged.
+    pub(super) fn expire_named(&mut self, command: &Command, now: Timestamp) {
+        let hold = match command {
+            Command::ActOnHold(act) => act.hold,
+            Command::ReverseEntry(reversal) => reversal.entry,
+            _ => return,
+        };
+        let due = self.state.holds.get(&hold).and_then(|hold| hold.expires_at).is_some_and(|at| at <= now);
+        if due {
+            self.expire_one(hold, now);
+        }
+    }
+
+    fn is_named(&self, request: &Request) -> bool {
+        let details = request.command.details();
+        request.keys.key.is_some()
+            || request.keys.own_id
+            || details.is_some_and(|details| details.unique_ref.is_some())
+    }
+
+    fn freeze(&mut self, book: BookNo, request: &Request, problem: Problem, origin: &mut OriginAt) {
+        let party = request.command.details().and_then(|details| details.party.as_deref());
+        let (seq, party_seq) = self.state.number(book, party);
+        let effect = Effect::Refused(problem.into());
+        let decision = Decision { book, seq, party_seq, id: request.id, effect };
+        self.write(decision, Some(request), origin);
+    }
+
+    /// Decides without keeping anything: what would be written, and whether it would be refused.
+    fn rehearse(&mut self, job: &SingleJob, now: Timestamp) -> Result<Vec<Record>, Stopped> {
+        if let Some(Outcome::Refused(problem)) = self.earlier(job.book, &job.request)? {
+            return Err(Stopped::Replayed(problem));
+        }
+        self.expire_named(&job.request.command, now);
+        self.state.remember();
+        let mut decisions = Vec::new();
+        let ids = self.ids.clone();
+        let moment = Moment { book: job.book, now, ids: &*ids, facts: &self.lookup };
+        let decided = decide(&mut self.state, moment, &job.request, job.manner, &mut decisions);
+        let result = match decided {
+            Ok(()) => Ok(decisions.last().map(|own| self.draft(job, own, now)).into_iter().collect()),
+            Err(Stop::Fault(fault)) => Err(Stopped::fault(&fault)),
+            Err(Stop::Refused(refusal)) => {
+                Err(Stopped::Refused(refusal.problem(&BookNames { state: &self.state, book: job.book })))
+            }
+        };
+        self.state.roll_back(0);
+        result
+    }
+
+    fn draft(&self, job: &SingleJob, decision: &Decision, now: Timestamp) -> Record {
+        let links = decision.effect.postings().iter();
+        let links = links.map(|_| Links { number: 0, previous: NOWHERE, jump: NOWHERE }).collect();
+        let draft = Draft {
+            at: now,
+            keys: &job.request.keys,
+            origin: &OriginAt::Nobody,
+            command: Some(&job.request.command),
+            party: job.request.command.details().and_then(|details| details.party.as_deref()),
+            answer: None,
+            previous: 0,
+            salt: 0,
+        };
+        let mut bytes = Vec::new();
+        put_record(&mut bytes, &mut Vec::new(), 1, &draft, decision, &links);
+        take_record(&bytes, 1).expect("a record that was just written decodes")
+    }
+
+    /// Writes one decision as a record, findable by its names, and returns its position.
+    pub(super) fn write(&mut self, decision: Decision, request: Option<&Request>, origin: &OriginAt) -> u64 {
+        let nobody = Keys::default();
+        let keys = request.map_or(&nobody, |request| &request.keys);
+        self.write_keyed(decision, keys, request, origin)
+    }
+
+    /// As [`Core::write`], under keys that are not the request's: a batch's.
+    pub(super) fn write_keyed(
+        &mut self,
+        mut decision: Decision,
+        keys: &Keys,
+        request: Option<&Request>,
+        origin: &OriginAt,
+    ) -> u64 {
+        let position = self.lookup.start + (HEAD + self.lookup.contents.records.len()) as u64;
+        self.complete(&mut decision, position);
+        let links = decision.effect.postings().iter().enumerate().map(|(number, posting)| {
+            let place = Place::new(position, number);
+            self.publication.touched.push((posting.balance, place));
+            self.state.balances[posting.balance.0 as usize].stack.push(place)
+        });
+        let links = links.collect();
+        let book = &mut self.state.books[decision.book.0 as usize];
+        let previous = std::mem::replace(&mut book.newest, position);
+        let implied = implied_command(&decision);
+        let party = match &decision.effect {
+            Effect::Held { hold, .. } | Effect::HoldMoved { hold, .. } => hold.party.clone(),
+            Effect::Reversed { .. } | Effect::Posted { .. } | Effect::Refused(_) => {
+                request.and_then(|request| request.command.details()?.party.clone())
+            }
+            _ => None,
+        };
+        let salt = if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
+        let draft = Draft {
+            at: self.time.expect("records are written within a group"),
+            keys,
+            origin,
+            command: request.map(|request| &request.command).or(implied.as_ref()),
+            party: party.as_deref(),
+            answer: None,
+            previous,
+            salt,
+        };
+        put_record(&mut self.lookup.contents.records, &mut self.scratch, position, &draft, &decision, &links);
+        self.lookup.contents.count += 1;
+        self.publish(&decision, position);
+        self.name(&decision, request, position);
+        position
+    }
+
+    /// Fills in positions that a decision could not know.
+    fn complete(&mut self, decision: &mut Decision, position: u64) {
+        let book = decision.book;
+        let first = |lookup: &Lookup, id: Id| {
+            let found = lookup.by_id(book, id);
+            found.ok().flatten().map_or(0, |(first, _)| first.position)
+        };
+        match &mut decision.effect {
+            Effect::Held { hold_id, .. } => {
+                if let Some(hold) = self.state.holds.get_mut(hold_id) {
+                    hold.placed_at = position;
+                }
+            }
+            Effect::HoldMoved { hold_id, hold, .. } if hold.placed_at == 0 => {
+                hold.placed_at = first(&self.lookup, *hold_id);
+                if let Some(open) = self.state.holds.get_mut(hold_id) {
+                    open.placed_at = hold.placed_at;
+                }
+            }
+            Effect::Reversed { entry, posted_at, .. } if *posted_at == 0 => {
+                *posted_at = first(&self.lookup, *entry);
+            }
+            Effect::Opened(opened) => {
+                let account = self.state.directory.id_taken(opened.id).expect("it was just opened");
+                self.state.accounts[account.0 as usize].newest = position;
+                self.publication.settings.push((account, position));
+            }
+            Effect::Changed { account, .. } => {
+                self.state.accounts[account.0 as usize].newest = position;
+                self.publication.settings.push((*account, position));
+            }
+            _ => {}
+        }
+    }
+
+    fn publish(&mut self, decision: &Decision, position: u64) {
+        let book = decision.book;
+        match &decision.effect {
+            Effect::Asset(asset) => self.publication.assets.push((book, *asset)),
+            Effect::Pattern(pattern) => self.publication.patterns.push((book, pattern.clone())),
+            Effect::Book { tenant, assets } => {
+                self.publication.books.push((tenant.clone(), assets.clone()));
+                self.lookup.keyed.prepare(self.state.books.len());
+            }
+            _ => {}
+        }
+        match self.publication.heads.last_mut() {
+            Some(head) if head.0 == book => (head.1, head.2) = (decision.seq, position),
+            _ => self.publication.heads.push((book, decision.seq, position)),
+        }
+        if decision.seq % MARK_EVERY == 1 {
+            let at = self.time.expect("records are written within a group");
+            self.publication.marks.push((book, Mark { position, at }));
+        }
+    }
+
+    /// Makes a record findable by its names.
+    fn name(&mut self, decision: &Decision, request: Option<&Request>, position: u64) {
+        let book = decision.book;
+        let own = request.is_some_and(|request| request.keys.own_id);
+        let found_by_id = !matches!(
+            decision.effect,
+            Effect::Opened(_) | Effect::Changed { .. } | Effect::Asset(_) | Effect::Pattern(_) | Effect::Book { .. }
+        );
+        if own || found_by_id {
+            self.insert(self.lookup.keyed.id(book, decision.id), position);
+        }
+        match &decision.effect {
+            Effect::Reversed { entry, .. } => self.insert(self.lookup.keyed.id(book, *entry), position),
+            Effect::HoldMoved { hold_id, .. } => self.insert(self.lookup.keyed.id(book, *hold_id), position),
+            _ => {}
+        }
+        let Some(request) = request else { return };
+        for (namespace, text) in super::earlier::text_names(request) {
+            self.insert(self.lookup.keyed.text(book, namespace, text), position);
+        }
+    }
+
+    pub(super) fn insert(&mut self, key: KeyHash, position: u64) {
+        let before = self.lookup.index.insert(key, position);
+        self.keys.push((key, before));
+    }
+
+    /// Whether there is something to hand over.
+    pub fn has_group(&self) -> bool {
+        self.lookup.contents.count > 0 || !self.waiters.is_empty()
+    }
+
+    /// Bytes in the group being filled.
+    pub fn group_bytes(&self) -> usize {
+        self.lookup.contents.records.len()
+    }
+
+    /// Closes the group and starts the next one behind it.
+    pub fn hand_over(&mut self) -> Handed {
+        self.show_new();
+        let contents = std::mem::take(&mut self.lookup.contents);
+        self.lookup.contents.records.reserve(contents.records.len().min(1 << 20));
+        let (extent, zeros) = if contents.count == 0 { (0, Vec::new()) } else { extent(&contents) };
+        let position = self.lookup.start;
+        self.lookup.start += extent;
+        let time = self.time.take().unwrap_or(self.state.last_time);
+        let sealed = Arc::new(Sealed { position, extent, zeros, time, contents });
+        self.lookup.in_flight = Some(sealed.clone());
+        Handed {
+            sealed,
+            publication: std::mem::take(&mut self.publication),
+            waiters: std::mem::take(&mut self.waiters),
+            keys: std::mem::take(&mut self.keys),
+        }
+    }
+
+    /// Accounts and balances that this group made.
+    fn show_new(&mut self) {
+        let (accounts, balances, _) = self.shown;
+        for no in accounts..self.state.directory.len() {
+            let account = AccountNo(no as u32);
+            let name = self.state.directory.name(account).clone();
+            self.publication.accounts.push((name, self.state.account(account).kind));
+        }
+        let new = self.state.balances[balances..].iter();
+        self.publication.balances.extend(new.map(|balance| (balance.account, balance.asset)));
+        self.shown = (self.state.directory.len(), self.state.balances.len(), self.state.books.len());
+    }
+
+    /// The group that was handed over is durable.
+    pub fn settled(&mut self) {
+        self.lookup.in_flight = None;
+    }
+}
+
+/// Why a command was not written.
+#[derive(Debug)]
+pub enum Stopped {
+    /// Refused now.
+    Refused(Problem),
+    /// Refused before, and kept.
+    Replayed(Arc<Problem>),
+    /// Not decided at all.
+    Unanswered(Problem),
+}
+
+impl Stopped {
+    pub(super) fn fault(fault: &std::io::Error) -> Self {
+        tracing::error!(%fault, "a record could not be read");
+        let mut problem =
+            Problem::new(&crate::refusal::LEDGER_UNAVAILABLE, "A record that the command needs could not be read.");
+        problem.retry_after_s = Some(5);
+        Self::Unanswered(problem)
+    }
+
+    pub(super) fn refusal(refusal: &Refusal, state: &State, book: BookNo) -> Self {
+        Self::Refused(refusal.problem(&BookNames { state, book }))
+    }
+}
+
+fn clock_problem(now: Timestamp, last: Timestamp) -> Problem {
+    let detail = "The clock jumped, or the newest record is ahead of it. Nothing is posted until an operator \
+                  confirms the time with `concord admin clock confirm`.";
+    Problem::new(&CLOCK_SUSPECT, detail).with("now", now.to_string()).with("last_recorded", last.to_string())
+}
+
+fn has_text(command: &Command) -> bool {
+    match command {
+        Command::OpenAccount(open) => !open.text.is_empty(),
+        Command::ChangeAccount(..) | Command::MoveAccount(..) => true,
+        other => other.details().is_some_and(|details| !details.text.is_empty()),
+    }
+}
+
+/// The command of a record that no caller asked for in so many words.
+fn implied_command(decision: &Decision) -> Option<Command> {
+    match &decision.effect {
+        Effect::Opened(opened) => Some(Command::OpenAccount(crate::accounts::model::OpenAccount {
+            path: (&*opened.path).into(),
+            kind: opened.kind,
+            assets: opened.settings.assets.clone(),
+            limits: opened.settings.limits.clone(),
+            text: opened.settings.text.clone(),
+            by_pattern: opened.pattern.is_some(),
+        })),
+        _ => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! Starting: the newest snapshot that holds, the frames behind it, and an end that is mended.
+//!
+//! | found at the end | what happens |
+//! |---|---|
+//! | nothing | the journal ends here |
+//! | a frame with a sector still zero | it was never acknowledged: it is wiped |
+//! | anything else that does not add up | the start stops and names the place |
+
+use super::disk::Disk;
+use super::index::{GENERATION_KEYS, Index};
+use super::keys::{Keyed, Namespace};
+use super::record::Record;
+use super::replay::Replayed;
+use super::scan::{Place, Scanner};
+use super::segments::{Identity, Segments, damage};
+use super::snapshot::{Snapshot, load, nothing, snapshot_position};
+use crate::effect::Effect;
+use kernel::IdSource;
+use std::io;
+use std::sync::Arc;
+
+/// What a start found.
+pub struct Recovered {
+    /// The files.
+    pub segments: Arc<Segments>,
+    /// Whose they are.
+    pub identity: Identity,
+    /// Names to positions.
+    pub index: Arc<Index>,
+    /// State and marks at the end.
+    pub replayed: Replayed,
+    /// The end.
+    pub place: Place,
+    /// Where the newest snapshot stands.
+    pub snapshot_at: u64,
+    /// Frames that were replayed.
+    pub frames: u64,
+}
+
+/// Opens a journal, or starts one where there is none.
+pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered> {
+    let (segments, identity) = match Segments::open(disk.clone())? {
+        Some(found) => found,
+        None => {
+            if disk.list()?.iter().any(|name| snapshot_position(name).is_some()) {
+                return Err(damage("there are snapshots and no journal: its segments are missing"));
+            }
+            let identity = Identity { journal: ids.random(), secret: ids.random() };
+            (Segments::create(disk.clone(), identity)?, identity)
+        }
+    };
+    let (snapshot, index) = newest_snapshot(&**disk, identity)?;
+    let snapshot_at = snapshot.place.position;
+    let mut replayed = snapshot.replayed;
+    let mut namer = Namer { keyed: Keyed::new(identity), index: &index };
+    let mut scanner = Scanner::new(&segments, snapshot.place);
+    let mut frames = 0;
+    loop {
+        let Ok(frame) = scanner.next()? else { break };
+        frame.each_record(|mut record| {
+            replayed.apply(&mut record);
+            namer.keyed.prepare(replayed.state.books.len());
+            namer.name(&record);
+            Ok(())
+        })?;
+        frames += 1;
+    }
+    scanner.mend(|| disk.sync_names())?;
+    let place = scanner.place;
+    Ok(Recovered {
+        segments: Arc::new(segments),
+        identity,
+        index: Arc::new(index),
+        replayed,
+        place,
+        snapshot_at,
+        frames,
+    })
+}
+
+/// The newest snapshot that holds, with its index. Where none does, the journal is read from its start.
+fn newest_snapshot(disk: &dyn Disk, identity: Identity) -> io::Result<(Snapshot, Index)> {
+    let names = disk.list()?;
+    let snapshots = names.iter().filter(|name| snapshot_position(name).is_some());
+    for name in snapshots.rev() {
+        let loaded = load(disk, name, identity)
+            .and_then(|snapshot| Ok((Index::open(disk, &snapshot.runs, GENERATION_KEYS)?, snapshot)));
+        match loaded {
+            Ok((index, snapshot)) => return Ok((snapshot, index)),
+            Err(fault) => tracing::warn!(snapshot = name, %fault, "a snapshot is passed over"),
+        }
+    }
+    Ok((nothing(), Index::new(GENERATION_KEYS)))
+}
+
+/// Puts the names of records that were written before back into the index.
+pub struct Namer<'a> {
+    /// Hashes of names.
+    pub keyed: Keyed,
+    /// Where they go.
+    pub index: &'a Index,
+}
+
+impl Namer<'_> {
+    /// Adds a record's names, as the sequencer did when it was written.
+    pub fn name(&mut self, record: &Record) {
+        let (book, position) = (record.book, record.position);
+        let found_by_id = !matches!(
+            record.effect,
+            Effect::Opened(_) | Effect::Changed { .. } | Effect::Asset(_) | Effect::Pattern(_) | Effect::Book { .. }
+        );
+        let insert = |key| {
+            self.index.insert(key, position);
+        };
+        if record.keys.own_id || found_by_id {
+            insert(self.keyed.id(book, record.id));
+        }
+        match &record.effect {
+            Effect::Reversed { entry, .. } => insert(self.keyed.id(book, *entry)),
+            Effect::HoldMoved { hold_id, .. } => insert(self.keyed.id(book, *hold_id)),
+            Effect::Batch(_) => {
+                if let Some(key) = &record.keys.key {
+                    insert(self.keyed.text(book, Namespace::BatchKey, key));
+                }
+                return;
+            }
+            _ => {}
+        }
+        if let Some(command) = &record.command {
+            let unique = command.details().and_then(|details| details.unique_ref.as_deref());
+            let key = record.keys.key.as_deref().map(|key| (Namespace::Key, key));
+            for (namespace, text) in key.into_iter().chain(unique.map(|unique| (Namespace::Ref, unique))) {
+                insert(self.keyed.text(book, namespace, text));
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading the journal from a place to its end, frame by frame, and judging what stands at the end:
+//! a clean end, a write that was cut, or damage.
+
+use super::frame::{Head, SECTOR, take_head};
+use super::record::{Record, lengths, take_record};
+use super::segments::{SEGMENT_HEAD, Segments, damage, segment_name};
+use std::io;
+
+/// Pieces in which the rest of a segment is looked through.
+const LOOK_AHEAD: usize = 1 << 20;
+
+/// A frame that holds.
+pub struct Frame<'a> {
+    /// Its head.
+    pub head: &'a Head,
+    /// All its bytes.
+    pub bytes: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Calls back with every record.
+    pub fn each_record(&self, mut take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
+        let records = self.head.records_of(self.bytes);
+        let (mut place, mut count) = (0, 0);
+        while place < records.len() {
+            let position = self.head.position + (super::frame::HEAD + place) as u64;
+            let broken = |why| damage(format_args!("record at position {position}: {why}"));
+            let record = take_record(&records[place..], position).map_err(broken)?;
+            let length = lengths(&records[place..]).map_or(records.len(), |(length, _)| length);
+            place += length;
+            count += 1;
+            take(record)?;
+        }
+        if count != self.head.count {
+            return Err(damage(format_args!("frame at {}: it holds {count} records", self.head.position)));
+        }
+        Ok(())
+    }
+}
+
+/// How a scan ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing was written behind.
+    Clean,
+    /// A write was cut; what there is of it was never acknowledged.
+    Torn,
+}
+
+/// A place in the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where the next frame starts.
+    pub position: u64,
+    /// Hash of the frame before.
+    pub hash: [u8; 32],
+    /// Where that frame starts; 0 for none.
+    pub last: u64,
+}
+
+/// Reads frames.
+pub struct Scanner<'a> {
+    segments: &'a Segments,
+    /// Where it stands.
+    pub place: Place,
+    bytes: Vec<u8>,
+    head: Option<Head>,
+}
+
+impl<'a> Scanner<'a> {
+    /// Starts at a place.
+    pub fn new(segments: &'a Segments, place: Place) -> Self {
+        Self { segments, place, bytes: Vec::new(), head: None }
+    }
+
+    /// The next frame, or how the journal ends. Damage is an error that names the place.
+    pub fn next(&mut self) -> io::Result<Result<Frame<'_>, End>> {
+        let position = self.place.position;
+        let mut sector = [0; SECTOR];
+        let read = self.segments.read(position, &mut sector)?;
+        let Some(head) = take_head(&sector[..read]) else {
+            return self.judge_end(&sector[..read]).map(Err);
+        };
+        if head.position != position {
+            return Err(self.broken("the frame belongs to another place"));
+        }
+        if head.previous != self.place.hash {
+            return Err(self.broken("the frame does not follow the one before it"));
+        }
+        self.bytes.resize(head.extent() as usize, 0);
+        let read = self.segments.read(position, &mut self.bytes)?;
+        self.bytes.truncate(read);
+        if !head.holds(&self.bytes) {
+            if head.is_torn(&self.bytes) && !self.anything_behind(position)? {
+                return Ok(Err(End::Torn));
+            }
+            return Err(self.broken("the frame's bytes are not those that were written"));
+        }
+        self.place = Place { position: position + head.extent(), hash: head.hash, last: position };
+        let head = self.head.insert(head);
+        Ok(Ok(Frame { head, bytes: &self.bytes }))
+    }
+
+    fn judge_end(&self, sector: &[u8]) -> io::Result<End> {
+        if sector.iter().any(|byte| *byte != 0) {
+            return Err(self.broken("what stands here is no frame"));
+        }
+        if self.anything_behind(self.place.position)? {
+            return Err(self.broken("a frame is missing, others stand behind it"));
+        }
+        Ok(if self.first_trace()?.is_some() { End::Torn } else { End::Clean })
+    }
+
+    /// Whether a whole frame's head, or another segment, stands behind a position.
+    fn anything_behind(&self, position: u64) -> io::Result<bool> {
+        if self.segments.last().start > position {
+            return Ok(true);
+        }
+        let mut found = false;
+        self.look_through(position + SECTOR as u64, |at, sector| {
+            found = take_head(sector).is_some_and(|head| head.position == at);
+            found
+        })?;
+        Ok(found)
+    }
+
+    /// The first sector behind that is not zero.
+    fn first_trace(&self) -> io::Result<Option<u64>> {
+        let mut trace = None;
+        self.look_through(self.place.position, |at, sector| {
+            trace = sector.iter().any(|byte| *byte != 0).then_some(at);
+            trace.is_some()
+        })?;
+        Ok(trace)
+    }
+
+    /// Shows every sector from a position to the end of its segment, until told to stop.
+    fn look_through(&self, from: u64, mut stop: impl FnMut(u64, &[u8]) -> bool) -> io::Result<()> {
+        let Some(segment) = self.segments.holding(from) else { return Ok(()) };
+        let mut piece = vec![0; LOOK_AHEAD];
+        let mut position = from;
+        loop {
+            let read = segment.file.read_at(&mut piece, SEGMENT_HEAD + (position - segment.start))?;
+            for (number, sector) in piece[..read].chunks(SECTOR).enumerate() {
+                if stop(position + (number * SECTOR) as u64, sector) {
+                    return Ok(());
+                }
+            }
+            if read < piece.len() {
+                return Ok(());
+            }
+            position += read as u64;
+        }
+    }
+
+    fn broken(&self, what: &str) -> io::Error {
+        let position = self.place.position;
+        let (name, offset) = match self.segments.holding(position) {
+            Some(segment) => (segment_name(segment.start), SEGMENT_HEAD + (position - segment.start)),
+            None => (segment_name(position), 0),
+        };
+        damage(format_args!(
+            "{name} at byte {offset}: {what}. The journal is damaged; nothing was changed. \
+             Restore the newest backup into a new directory, or repair the file system and start again"
+        ))
+    }
+
+    /// Makes the end of the journal what it should be: what follows is zero, and the last frame that was
+    /// accepted is on the disk and not only in the page cache.
+    pub fn mend(&mut self, sync_names: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let Place { position, last, .. } = self.place;
+        let segment = self.segments.last();
+        let mut traces = Vec::new();
+        if segment.start <= position {
+            self.look_through(position, |at, sector| {
+                if sector.iter().any(|byte| *byte != 0) {
+                    traces.push((at, sector.len()));
+                }
+                false
+            })?;
+        }
+        for (at, length) in traces {
+            segment.file.write_at(&[0; SECTOR][..length], SEGMENT_HEAD + (at - segment.start))?;
+        }
+        if last > 0
+            && let Some(segment) = self.segments.holding(last)
+        {
+            self.bytes.resize((position - last) as usize, 0);
+            let offset = SEGMENT_HEAD + (last - segment.start);
+            super::disk::read_exact(&*segment.file, &mut self.bytes, offset)?;
+            segment.file.write_at(&self.bytes, offset)?;
+            segment.file.sync()?;
+        }
+        segment.file.sync()?;
+        sync_names()
+    }
+}

@@ -1,0 +1,55 @@
+//! Writing groups: one frame, one write, one sync; then readers see it and callers are answered.
+//! A write or sync that fails leaves what is on the disk unknown: nothing is written after it.
+
+use super::frame::build;
+use super::group::Handed;
+use super::scan::Place;
+use super::segments::{Identity, SEGMENT_HEAD, Segments};
+use super::view::View;
+use std::io;
+use std::sync::Arc;
+
+/// Writes frames at the end of the journal.
+pub struct Writer {
+    segments: Arc<Segments>,
+    identity: Identity,
+    view: Arc<View>,
+    place: Place,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Goes on at this place.
+    pub fn new(segments: Arc<Segments>, identity: Identity, view: Arc<View>, place: Place) -> Self {
+        Self { segments, identity, view, place, buffer: Vec::new() }
+    }
+
+    /// Makes a group durable and shows it. After an error nothing more may be written.
+    pub fn commit(&mut self, handed: &Handed) -> io::Result<()> {
+        let sealed = &handed.sealed;
+        if handed.is_empty() {
+            return Ok(());
+        }
+        assert_eq!(sealed.position, self.place.position, "groups are written in order");
+        let segment = self.segments.last();
+        if sealed.position - segment.start + sealed.extent > segment.room {
+            self.segments.activate(self.identity, sealed.position, sealed.extent)?;
+        }
+        let hash = build(
+            &mut self.buffer,
+            &sealed.contents,
+            &sealed.zeros,
+            sealed.position,
+            sealed.time,
+            &self.place.hash,
+        );
+        assert_eq!(self.buffer.len() as u64, sealed.extent, "a frame takes what was reckoned");
+        let segment = self.segments.last();
+        segment.file.write_at(&self.buffer, SEGMENT_HEAD + (sealed.position - segment.start))?;
+        segment.file.sync()?;
+        let end = sealed.position + sealed.extent;
+        self.place = Place { position: end, hash, last: sealed.position };
+        self.view.publish(&handed.publication, end, sealed.time);
+        Ok(())
+    }
+}
