@@ -366,7 +366,13 @@ impl Sequencer {
                 self.core.settled();
             }
             // A checkpoint starts between groups, when none is in flight.
-            let resting = self.wants_checkpoint() && !(queue.writer_free && !self.core.has_group());
+            let mut resting = self.wants_checkpoint();
+            if resting && queue.writer_free && !self.core.has_group() {
+                let generation = self.core.lookup.index.rotate();
+                *shared.checkpoint.lock() = Some((self.core.lookup.start, generation));
+                self.names = 0;
+                resting = false;
+            }
             let full = resting || self.core.group_bytes() >= GROUP_BYTES;
             let work = !full && (!queue.jobs.is_empty() || !queue.bulk.is_empty());
             let free = queue.writer_free && self.core.has_group();
@@ -413,11 +419,6 @@ impl Sequencer {
                 return;
             }
             self.core.settled();
-            if self.wants_checkpoint() && !self.core.has_group() {
-                let generation = self.core.lookup.index.rotate();
-                *self.shared.checkpoint.lock() = Some((self.core.lookup.start, generation));
-                self.names = 0;
-            }
             if !self.core.has_group() {
                 return;
             }
