@@ -207,6 +207,17 @@ mod tests {
     }
 
     #[test]
+    fn the_house_policy_is_read_whole() {
+        let policy = Policy::parse(include_str!("../../../deny.toml")).expect("it is well-formed");
+        assert!(
+            policy.allow.contains("MIT")
+                && policy.bans.contains_key("ring")
+                && policy.single.contains("tokio")
+        );
+        assert!(policy.bans.values().all(|ban| ban.reason != "banned by deny.toml"), "every ban says why");
+    }
+
+    #[test]
     fn what_is_allowed_passes() {
         let fine = [
             package("a", "1", "MIT OR GPL-3.0-only", "ledger"),
