@@ -38,12 +38,9 @@ pub enum Refusal {
     /// A cursor of another list.
     #[error("must be a next_cursor that an earlier page of this list returned")]
     InvalidCursor,
-    /// No `Authorization` header.
+    /// No key was sent.
     #[error("send an API key in the header \"Authorization: Bearer ck_…\"")]
     MissingKey,
-    /// Another kind of `Authorization` header.
-    #[error("the Authorization header must be \"Bearer\" and an API key")]
-    WrongScheme,
     /// Not the text of a key, or a mistyped one.
     #[error("this is not the text of an API key, or it was cut or mistyped")]
     MalformedKey,

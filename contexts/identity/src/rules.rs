@@ -89,14 +89,6 @@ pub fn hash(text: &str) -> [u8; 32] {
     blake3::derive_key(HASH_CONTEXT, text.as_bytes())
 }
 
-/// The credentials of an `Authorization` header.
-pub fn bearer(header: &str) -> Result<&str, Refusal> {
-    match header.split_once(' ') {
-        Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => Ok(text.trim()),
-        _ => Err(Refusal::WrongScheme),
-    }
-}
-
 /// The door of a server, by where it listens and whether a key was ever made.
 /// Keys count even when revoked: revoking the last one must not open the door.
 pub fn door(loopback: bool, any_key: bool) -> Result<Door, Refusal> {

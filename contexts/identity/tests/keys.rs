@@ -6,10 +6,12 @@ use kernel::id::SeededIds;
 use kernel::time::ManualClock;
 use kernel::{Id, Limit, Tenant, Timestamp};
 use platform_store::Migration;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 
 const SECOND_US: i64 = 1_000_000;
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 static TABLE_GONE: [Migration; 2] = [
     Migration { file: "0001_keys.sql", sql: include_str!("../migrations/0001_keys.sql") },
@@ -149,24 +151,25 @@ async fn an_open_door_closes_with_the_first_key_and_for_good() {
     let house = House::new();
     let keys = house.open(1);
     let door = keys.door(true).unwrap();
-    let open = keys.identify(door, None).unwrap();
+    let open = keys.identify(door, None, HERE).unwrap();
     assert_eq!((open.tenant.as_str(), open.key), ("default", None));
     assert!(open.scopes.allow("admin"));
-    let wrong = format!("Bearer {}", identity::rules::key_text(3, 4));
-    assert_eq!(keys.identify(door, Some(&wrong)), Err(Refusal::UnknownKey));
+    let wrong = identity::rules::key_text(3, 4);
+    assert_eq!(keys.identify(door, Some(&wrong), HERE), Err(Refusal::UnknownKey));
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    assert_eq!(keys.identify(door, None, elsewhere), Err(Refusal::MissingKey));
     assert_eq!(keys.door(false), Err(Refusal::NoKeys));
 
     let made = create(&keys, "acme", "till").await;
     house.clock.advance_us(SECOND_US);
-    assert_eq!(keys.identify(door, None), Err(Refusal::MissingKey));
-    let right = format!("Bearer {}", made.text.reveal());
-    assert!(keys.identify(door, Some(&right)).is_ok());
+    assert_eq!(keys.identify(door, None, HERE), Err(Refusal::MissingKey));
+    assert!(keys.identify(door, Some(made.text.reveal()), HERE).is_ok());
     assert_eq!(keys.door(false), Ok(Door::Keyed));
 
     keys.revoke(&made.key.tenant, made.key.id).await.unwrap();
     house.clock.advance_us(SECOND_US);
-    assert_eq!(keys.identify(door, None), Err(Refusal::MissingKey));
-    assert_eq!(keys.identify(door, Some(&right)), Err(Refusal::UnknownKey));
+    assert_eq!(keys.identify(door, None, HERE), Err(Refusal::MissingKey));
+    assert_eq!(keys.identify(door, Some(made.text.reveal()), HERE), Err(Refusal::UnknownKey));
 }
 
 #[tokio::test]
@@ -182,6 +185,6 @@ async fn keys_that_cannot_be_looked_at_open_nothing() {
     house.clock.advance_us(SECOND_US);
     for _ in 0..2 {
         assert_eq!(keys.verify(made.text.reveal()), Err(Refusal::KeysUnreadable));
-        assert_eq!(keys.identify(Door::OpenUntilKeyed, None), Err(Refusal::KeysUnreadable));
+        assert_eq!(keys.identify(Door::OpenUntilKeyed, None, HERE), Err(Refusal::KeysUnreadable));
     }
 }

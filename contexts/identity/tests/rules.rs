@@ -64,15 +64,6 @@ fn the_stored_hash_does_not_change() {
 }
 
 #[test]
-fn bearer_headers() {
-    assert_eq!(rules::bearer("Bearer ck_1"), Ok("ck_1"));
-    assert_eq!(rules::bearer("bearer  ck_1 "), Ok("ck_1"));
-    for wrong in ["", "Bearer", "Basic dXNlcjpwYXNz", "ck_1"] {
-        assert_eq!(rules::bearer(wrong), Err(Refusal::WrongScheme), "{wrong}");
-    }
-}
-
-#[test]
 fn the_door() {
     assert_eq!(rules::door(true, false), Ok(Door::OpenUntilKeyed));
     assert_eq!(rules::door(true, true), Ok(Door::OpenUntilKeyed));
