@@ -150,7 +150,7 @@ pub enum Refusal {
     #[error("passing limits needs the scope ledger:override")]
     OverrideForbidden,
     /// The effective time is later than now.
-    #[error("effective_at is later than the entry would be recorded; what must move later is a scheduled entry")]
+    #[error("the effective time is later than now; what must move later is a scheduled entry")]
     EffectiveInFuture {
         /// The time of the commit group.
         now: Timestamp,
@@ -192,7 +192,7 @@ pub enum Refusal {
         expires_at: Option<Timestamp>,
     },
     /// A hold would expire in the past.
-    #[error("expires_at must be later than now")]
+    #[error("the hold would expire in the past")]
     ExpiryInPast {
         /// The time of the commit group.
         now: Timestamp,
@@ -445,7 +445,7 @@ impl Refusal {
             Self::EffectiveInFuture { now } | Self::ExpiryInPast { now } => {
                 vec![("now", now.to_string().into())]
             }
-            Self::HoldNotOpen { status } => vec![("status", status.as_str().into())],
+            Self::HoldNotOpen { status } => vec![("hold_status", status.as_str().into())],
             Self::CaptureExceedsHold { posting, capturable: left, requested, asset }
             | Self::VoidExceedsHold { posting, remaining: left, requested, asset }
             | Self::ReversalExceedsEntry { posting, remaining: left, requested, asset } => {
@@ -457,7 +457,7 @@ impl Refusal {
                 vec![("expires_at", expires_at.map_or(Datum::Null, |at| at.to_string().into()))]
             }
             Self::VersionMismatch { version } => vec![("version", i64::from(*version).into())],
-            Self::AccountState { status } => vec![("status", status.as_str().into())],
+            Self::AccountState { status } => vec![("account_status", status.as_str().into())],
             Self::AccountNotEmpty { open_holds } => vec![("open_holds", i64::from(*open_holds).into())],
             Self::PatternOverlap { with } => vec![("pattern", (&**with).into())],
             Self::QuotaExceeded { pattern, quota } => {
@@ -477,7 +477,7 @@ impl Refusal {
 }
 
 /// The thing a request is about does not exist; the page is the transport's own.
-pub static NOT_FOUND: Slug = Slug { code: "not-found", status: 404, title: "There is nothing here" };
+pub static NOT_FOUND: Slug = Slug { code: "not-found", status: 404, title: "There is no such thing" };
 
 fn batch_data(index: u32, cause: &Refusal, names: &dyn Names) -> Vec<(&'static str, Datum)> {
     let mut inner = vec![

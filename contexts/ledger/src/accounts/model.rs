@@ -2,7 +2,7 @@
 
 use crate::books::model::AssetNo;
 use crate::entries::model::Direction;
-use kernel::Id;
+use kernel::{Id, Timestamp};
 
 /// An account's place in this store, dense from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -179,6 +179,8 @@ pub struct Settings {
     pub closed: bool,
     /// Raised by every change of settings, never by a posting.
     pub version: u32,
+    /// When the account was opened.
+    pub opened_at: Timestamp,
     /// Description and metadata.
     pub text: Text,
 }

@@ -44,6 +44,7 @@ impl Judge<'_> {
             frozen: Default::default(),
             closed: false,
             version: 1,
+            opened_at: self.moment.now,
             text: open.text,
         };
         let opened = Opened { id, path: open.path.into(), kind: open.kind, settings, pattern };
@@ -121,22 +122,9 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// The settings as they stand; the text is not resident and is read.
+    /// The settings as they stand, text and all.
     fn settings(&self, account: AccountNo) -> Result<Settings, Stop> {
-        let known = self.state.account(account);
-        let limited = self.state.balances_of(account);
-        let mut limits: Vec<(AssetNo, Limits)> = limited
-            .filter_map(|balance| balance.limits.as_deref().map(|limits| (balance.asset, *limits)))
-            .collect();
-        limits.sort_by_key(|(asset, _)| *asset);
-        Ok(Settings {
-            assets: known.allowed.as_deref().map(<[AssetNo]>::to_vec),
-            limits,
-            frozen: known.frozen,
-            closed: known.closed,
-            version: known.version,
-            text: self.moment.facts.account_text(known.newest)?,
-        })
+        Ok(self.moment.facts.settings(self.state.account(account).newest)?)
     }
 
     pub(super) fn register_asset(&mut self, id: Id, register: &RegisterAsset) -> Result<(), Refusal> {

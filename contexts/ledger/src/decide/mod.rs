@@ -8,7 +8,7 @@ mod entry;
 mod hold;
 mod movement;
 
-use crate::accounts::model::Text;
+use crate::accounts::model::Settings;
 use crate::command::{Command, Manner, Request};
 use crate::effect::{Decision, Effect};
 use crate::entries::model::EntryFacts;
@@ -25,8 +25,8 @@ pub trait Facts {
     fn entry(&self, book: BookNo, id: Id) -> io::Result<Option<EntryFacts>>;
     /// The state of a hold of this book that is no longer open.
     fn closed_hold(&self, book: BookNo, id: Id) -> io::Result<Option<HoldState>>;
-    /// Description and metadata of an account, as its newest settings have them.
-    fn account_text(&self, newest: u64) -> io::Result<Text>;
+    /// An account's settings, as the record where its newest ones stand has them.
+    fn settings(&self, newest: u64) -> io::Result<Settings>;
 }
 
 /// Why a command was not decided for the caller.

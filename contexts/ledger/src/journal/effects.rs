@@ -16,7 +16,7 @@ use crate::accounts::model::AccountRef;
 use crate::holds::model::{HeldPosting, Hold, HoldState};
 use crate::refusal::NO_BALANCE;
 use crate::skew::{Links, NOWHERE, Place};
-use kernel::{Id, Tenant};
+use kernel::{Id, Tenant, Timestamp};
 use smallvec::SmallVec;
 
 /// Pointers of a record's postings.
@@ -99,6 +99,8 @@ pub struct Around<'a> {
     pub kind: u8,
     /// Its position.
     pub at: u64,
+    /// Its recorded time.
+    pub time: Timestamp,
     /// Its id.
     pub id: Id,
     /// Its book.
@@ -131,6 +133,7 @@ pub fn take_effect(reader: &mut Reader<'_>, around: &Around<'_>) -> Result<(Effe
                 frozen: Default::default(),
                 closed: false,
                 version: 1,
+                opened_at: around.time,
                 text: open.text.clone(),
             },
             pattern: reader.option(Reader::number)?,
@@ -172,6 +175,7 @@ fn put_settings(pen: &mut Pen<'_>, settings: &Settings) {
     pen.byte(frozen_code(settings.frozen));
     pen.byte(settings.closed.into());
     pen.uint(settings.version.into());
+    pen.time(settings.opened_at);
     put_text(pen, &settings.text);
 }
 
@@ -182,6 +186,7 @@ fn take_settings(reader: &mut Reader<'_>) -> Result<Settings, Malformed> {
         frozen: frozen_of(reader.byte()?)?,
         closed: reader.byte()? != 0,
         version: reader.number()?,
+        opened_at: reader.time()?,
         text: take_text(reader)?,
     })
 }

@@ -7,7 +7,7 @@ use super::index::Index;
 use super::keys::Keyed;
 use super::record::{Record, take_record};
 use super::segments::{Segments, damage};
-use crate::accounts::model::Text;
+use crate::accounts::model::Settings;
 use crate::books::model::BookNo;
 use crate::decide::Facts;
 use crate::effect::{Decision, Effect};
@@ -176,11 +176,11 @@ impl Facts for Lookup {
         }))
     }
 
-    fn account_text(&self, newest: u64) -> io::Result<Text> {
-        Ok(match self.record(newest)?.effect {
-            Effect::Opened(opened) => opened.settings.text,
-            Effect::Changed { settings, .. } => settings.text,
-            _ => Text::default(),
-        })
+    fn settings(&self, newest: u64) -> io::Result<Settings> {
+        match self.record(newest)?.effect {
+            Effect::Opened(opened) => Ok(opened.settings),
+            Effect::Changed { settings, .. } => Ok(settings),
+            _ => Err(damage(format_args!("the record at {newest} holds no settings"))),
+        }
     }
 }

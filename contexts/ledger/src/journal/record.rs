@@ -272,6 +272,7 @@ pub fn take_record(bytes: &[u8], position: u64) -> Result<Record, Malformed> {
     let around = Around {
         kind: bytes[12],
         at: position,
+        time: at,
         id,
         book,
         short: has(SHORT),
