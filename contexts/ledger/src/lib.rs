@@ -9,6 +9,7 @@ pub mod effect;
 pub mod entries;
 pub mod holds;
 pub mod journal;
+pub mod reading;
 pub mod refusal;
 pub mod skew;
 pub mod state;

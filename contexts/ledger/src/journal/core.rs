@@ -106,11 +106,11 @@ impl Core {
         let time = {
             // Readers that wait for a past time look here: a group's time is taken and shown as one.
             let view = self.view.clone();
-            let mut begun = view.begun.lock();
+            let mut outstanding = view.outstanding.lock();
             let now = self.clock.now();
             self.judge_clock(now)?;
             let time = now.max(self.state.last_time.plus_us(1));
-            *begun = time;
+            outstanding.push(time);
             time
         };
         self.state.last_time = time;

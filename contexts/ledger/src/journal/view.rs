@@ -126,8 +126,8 @@ pub struct View {
     settings: Cells,
     newest: Cells,
     durable: watch::Sender<Durable>,
-    /// Time of the newest group that was begun: no later group can get an earlier one.
-    pub begun: parking_lot::Mutex<Timestamp>,
+    /// Times of groups that were begun and are not durable yet: at most two.
+    pub outstanding: parking_lot::Mutex<Vec<Timestamp>>,
 }
 
 impl View {
@@ -140,7 +140,7 @@ impl View {
             settings: Cells::new(),
             newest: Cells::new(),
             durable: watch::Sender::new(durable),
-            begun: parking_lot::Mutex::new(durable.time),
+            outstanding: parking_lot::Mutex::default(),
         };
         let mut publication = Publication::default();
         for (no, book) in state.books.iter().enumerate() {
@@ -170,10 +170,17 @@ impl View {
     /// Shows a group that is durable now, values before the end that covers them.
     pub fn publish(&self, publication: &Publication, end: u64, time: Timestamp) {
         self.show(publication);
+        self.outstanding.lock().retain(|begun| *begun > time);
         self.durable.send_modify(|durable| {
             durable.end = end;
             durable.time = time;
         });
+    }
+
+    /// A group without records is over.
+    pub fn pass(&self, time: Timestamp) {
+        self.outstanding.lock().retain(|begun| *begun > time);
+        self.durable.send_modify(|durable| durable.time = durable.time.max(time));
     }
 
     fn show(&self, publication: &Publication) {

@@ -28,6 +28,7 @@ impl Writer {
     pub fn commit(&mut self, handed: &Handed) -> io::Result<()> {
         let sealed = &handed.sealed;
         if handed.is_empty() {
+            self.view.pass(sealed.time);
             return Ok(());
         }
         assert_eq!(sealed.position, self.place.position, "groups are written in order");

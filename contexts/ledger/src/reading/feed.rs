@@ -1,0 +1,32 @@
+//! The journal as a feed: every record of a book in order.
+
+use super::{Reading, unreadable};
+use crate::books::model::BookNo;
+use crate::journal::record::Record;
+use kernel::Problem;
+
+impl Reading {
+    /// The records after a number, at most `limit`, oldest first.
+    pub fn feed(&self, book: BookNo, after: u64, limit: usize) -> Result<Vec<Record>, Problem> {
+        let last = self.head_seq(book).min(after.saturating_add(limit as u64));
+        if last <= after {
+            return Ok(Vec::new());
+        }
+        let mut record = self.record_of(book, last).map_err(|fault| unreadable(&fault))?;
+        let mut records = Vec::with_capacity((last - after) as usize);
+        while record.seq > after + 1 {
+            let previous = self.record(record.previous)?;
+            records.push(std::mem::replace(&mut record, previous));
+        }
+        records.push(record);
+        records.reverse();
+        Ok(records)
+    }
+
+    /// The newest records up to a number, newest first.
+    pub fn newest(&self, book: BookNo, upto: u64, limit: usize) -> Result<Vec<Record>, Problem> {
+        let mut records = self.feed(book, upto.saturating_sub(limit as u64), limit)?;
+        records.reverse();
+        Ok(records)
+    }
+}

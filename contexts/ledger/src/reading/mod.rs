@@ -1,0 +1,78 @@
+//! Reading what is durable: accounts, balances now and then, history, entries, the journal, the trial
+//! balance. Every answer comes from records; the view only says where the newest ones stand.
+
+mod accounts;
+mod balances;
+mod entries;
+mod feed;
+mod history;
+mod trial;
+
+pub use accounts::{AccountFilter, AccountSeen, Naming};
+pub use balances::{BalanceSeen, Bound, When};
+pub use entries::{Story, Wanted};
+pub use history::{HistoryPage, HistoryRow, Order};
+pub use trial::{Total, Trial, TrialRow};
+
+use crate::books::model::BookNo;
+use crate::journal::engine::Engine;
+use crate::refusal::{LEDGER_UNAVAILABLE, NOT_YET_VISIBLE};
+use kernel::{Problem, Tenant};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest that a read waits for a record to become visible.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Reads of one journal.
+#[derive(Clone)]
+pub struct Reading {
+    engine: Arc<Engine>,
+}
+
+impl Reading {
+    /// Reads what this engine has made durable.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// The book of a tenant, if it was ever used.
+    pub fn book(&self, tenant: &Tenant) -> Option<BookNo> {
+        self.engine.view.book_of(tenant)
+    }
+
+    /// Number of a book's newest durable record.
+    pub fn head_seq(&self, book: BookNo) -> u64 {
+        self.engine.view.books.read()[book.0 as usize].seq
+    }
+
+    /// Waits until a record of this number is visible.
+    pub async fn await_seq(&self, book: BookNo, seq: u64) -> Result<(), Problem> {
+        self.await_seq_for(book, seq, VISIBLE_WITHIN).await.then_some(()).ok_or_else(|| {
+            let mut problem = Problem::new(&NOT_YET_VISIBLE, "The record of this number is not visible yet.")
+                .with("seq", self.head_seq(book) as i64);
+            problem.retry_after_s = Some(1);
+            problem
+        })
+    }
+
+    /// Waits at most so long; whether the record is visible.
+    pub async fn await_seq_for(&self, book: BookNo, seq: u64, within: Duration) -> bool {
+        let mut durable = self.engine.view.watch();
+        let visible = async {
+            while self.head_seq(book) < seq {
+                if durable.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(within, visible).await.is_ok() && self.head_seq(book) >= seq
+    }
+}
+
+/// A record that should be there could not be read.
+pub fn unreadable(fault: &io::Error) -> Problem {
+    tracing::error!(%fault, "a record could not be read");
+    Problem::new(&LEDGER_UNAVAILABLE, "A record could not be read; the operator's log names the place.")
+}
