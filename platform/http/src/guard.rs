@@ -1,0 +1,159 @@
+//! What stands before every handler: authentication, scope, rate and body size, and the time a request may take.
+//! One guard per route, so that what is declared is what is enforced.
+
+use crate::authenticate::{Access, Authenticate, Identity};
+use crate::metrics::RouteMetrics;
+use crate::problem::Refusal;
+use crate::rate::{Counted, Rate};
+use crate::routes::Declared;
+use crate::settings::Limits;
+use crate::slugs;
+use crate::visit::{Visit, traceparent};
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, header};
+use hyper::body::Body as _;
+use kernel::{Caller, Problem};
+use std::fmt;
+use std::sync::Arc;
+
+/// What all guards share.
+pub(crate) struct Gate {
+    pub authenticate: Arc<dyn Authenticate>,
+    pub rate: Option<Rate>,
+    pub limits: Limits,
+}
+
+pub(crate) struct Guard {
+    pub declared: Declared,
+    pub metrics: Arc<RouteMetrics>,
+    pub gate: Arc<Gate>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Guard({} {})", self.declared.method, self.declared.path)
+    }
+}
+
+impl Guard {
+    pub fn body_limit(&self) -> usize {
+        self.declared.doc.body_limit.unwrap_or(self.gate.limits.body_bytes)
+    }
+
+    async fn admit(&self, visit: &Visit, headers: HeaderView) -> Result<(), Problem> {
+        let identity = match self.declared.access {
+            Access::Public => return self.check_size(&headers),
+            Access::Scope(_) => self.identify(visit, &headers).await,
+        };
+        let counted = match &identity {
+            Ok(Identity { key: Some(key), .. }) => Counted::Key(*key),
+            _ => Counted::Address(visit.peer),
+        };
+        if let Some(rate) = &self.gate.rate {
+            rate.check(counted)?;
+        }
+        let identity = identity?;
+        if let Access::Scope(scope) = self.declared.access
+            && !identity.scopes.allow(scope)
+        {
+            return Err(slugs::forbidden(scope));
+        }
+        self.check_size(&headers)?;
+        let caller = Caller {
+            tenant: identity.tenant,
+            key: identity.key,
+            scopes: identity.scopes,
+            address: Some(visit.peer),
+            request: Arc::from(visit.request_id()),
+            traceparent: headers.traceparent,
+        };
+        visit.caller.set(caller).expect("a request passes one guard, once");
+        Ok(())
+    }
+
+    async fn identify(&self, visit: &Visit, headers: &HeaderView) -> Result<Identity, Problem> {
+        let bearer = headers.bearer.as_deref();
+        match self.gate.authenticate.authenticate_now(bearer, visit.peer) {
+            Some(known) => known,
+            None => self.gate.authenticate.authenticate(bearer, visit.peer).await,
+        }
+    }
+
+    /// Refuses a body by its declared length, before any of it is read.
+    fn check_size(&self, headers: &HeaderView) -> Result<(), Problem> {
+        let limit = self.body_limit();
+        match headers.length {
+            Some(length) if length > limit as u64 => Err(slugs::payload_too_large(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_slow(&self, visit: &Visit, has_body: bool) -> Problem {
+        if has_body && visit.body_arrived.get().is_none() {
+            return Problem::new(&slugs::REQUEST_TIMEOUT, "the body did not arrive in time");
+        }
+        let detail = "the answer took too long; whether a write happened is not known, \
+                      so repeat it with the same Idempotency-Key";
+        Problem { retry_after_s: Some(1), ..Problem::new(&slugs::UNAVAILABLE, detail) }
+    }
+}
+
+/// The headers that admission needs, taken out because a request cannot be borrowed while waiting.
+struct HeaderView {
+    bearer: Option<String>,
+    length: Option<u64>,
+    traceparent: Option<Arc<str>>,
+}
+
+impl HeaderView {
+    fn read(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = text(header::AUTHORIZATION).and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        });
+        let length = text(header::CONTENT_LENGTH).and_then(|value| value.parse().ok());
+        Self { bearer, length, traceparent: traceparent(headers) }
+    }
+}
+
+/// A handler behind its guard.
+#[derive(Clone)]
+pub(crate) struct Guarded<H> {
+    pub handler: H,
+    pub guard: Arc<Guard>,
+}
+
+impl<H, T, S> Handler<T, S> for Guarded<H>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Send + Sync + 'static,
+{
+    type Future = BoxFuture<'static, Response>;
+
+    fn call(self, request: Request, state: S) -> Self::Future {
+        let Self { handler, guard } = self;
+        let visit = request.extensions().get::<Arc<Visit>>().cloned();
+        let visit = visit.expect("the site puts a visit into every request");
+        let headers = HeaderView::read(request.headers());
+        let has_body = !request.body().is_end_stream();
+        Box::pin(async move {
+            visit.guard.set(Arc::clone(&guard)).expect("a request passes one guard, once");
+            let limit = guard.declared.doc.time_limit.unwrap_or(guard.gate.limits.request_time);
+            let work = async {
+                if let Err(problem) = guard.admit(&visit, headers).await {
+                    return Refusal::from(problem).into_response();
+                }
+                handler.call(request, state).await
+            };
+            match tokio::time::timeout(limit, work).await {
+                Ok(response) => response,
+                Err(_) => Refusal::from(guard.too_slow(&visit, has_body)).into_response(),
+            }
+        })
+    }
+}
