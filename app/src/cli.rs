@@ -12,6 +12,7 @@ use std::path::PathBuf;
     max_term_width = 100,
     after_help = "\
 Examples:
+  concord serve
   concord admin keys create --name till --scopes ledger:read,ledger:write
   concord backup /backups/2026-01-31
 
@@ -44,6 +45,21 @@ pub struct Place {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve the HTTP API until SIGTERM or SIGINT, then let requests under way finish.
+    #[command(after_help = "\
+The address goes to standard output once requests are accepted, the log to standard error.
+
+Examples:
+  concord serve
+  concord serve --listen 127.0.0.1:9000 --data-dir /var/lib/concord
+  concord serve --config /etc/concord.toml --log-format json
+  CONCORD__LOG__LEVEL=debug concord serve")]
+    Serve(ServerFlags),
+    /// Print the API's description (OpenAPI 3.1), the same that a server answers at /openapi.json.
+    #[command(after_help = "\
+Examples:
+  concord openapi > openapi.json")]
+    Openapi,
     /// Print the configuration in force, where each setting came from, and what it means.
     #[command(after_help = "\
 Examples:
@@ -123,11 +139,6 @@ impl LogFormat {
             Self::Pretty => "pretty",
             Self::Json => "json",
         }
-    }
-
-    /// Reads the name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Auto, Self::Pretty, Self::Json].into_iter().find(|format| format.name() == name)
     }
 }
 

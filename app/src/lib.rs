@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 mod output;
+mod serve;
 pub mod wiring;
 
 pub use output::Failure;
@@ -44,14 +45,22 @@ pub fn run(
 }
 
 fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Failure> {
-    let load = |flags: Vec<(&'static str, String)>| -> Result<Config, Failure> {
+    let loaded = |flags: Vec<(&'static str, String)>| {
         let mut flags = flags;
         flags.extend(cli.place.data_dir.iter().map(|dir| ("data.dir", dir.display().to_string())));
-        let loaded = config::load(cli.place.config.as_deref(), &environment, &flags)?;
+        config::load(cli.place.config.as_deref(), &environment, &flags)
+    };
+    let load = |flags| -> Result<Config, Failure> {
+        let loaded = loaded(flags)?;
         loaded.notices.iter().for_each(|notice| output.aside(notice));
         Ok(loaded.config)
     };
     match cli.command {
+        Command::Serve(flags) => serve::run(loaded(flags.settings())?, output),
+        Command::Openapi => {
+            let document = wiring::openapi();
+            output.answer(Printed { text: format!("{document:#}\n"), json: document })
+        }
         Command::Config(flags) => config::show(&load(flags.settings())?, output),
         Command::Admin { command: AdminCommand::Keys { command } } => {
             blocking(admin::keys(command, &load(Vec::new())?, output))
@@ -69,9 +78,4 @@ fn blocking(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::io("starting the runtime", source))?;
     runtime.block_on(command)
-}
-
-/// Prints what a command answered.
-fn answer(output: Output, printed: Printed) -> Result<(), Failure> {
-    output.answer(printed)
 }

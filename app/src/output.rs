@@ -86,6 +86,9 @@ pub enum Failure {
     /// Keys failed or were refused.
     #[error(transparent)]
     Identity(#[from] identity::Error),
+    /// The log cannot be set up as asked.
+    #[error(transparent)]
+    Telemetry(#[from] platform_telemetry::TelemetryError),
     /// A file of rows failed.
     #[error(transparent)]
     Store(#[from] platform_store::Error),
@@ -95,7 +98,7 @@ impl Failure {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Flag { .. } => USAGE,
+            Self::Config(_) | Self::Flag { .. } | Self::Telemetry(_) => USAGE,
             Self::Refused(_) | Self::Io { .. } | Self::Identity(_) | Self::Store(_) => FAILED,
         }
     }

@@ -3,8 +3,9 @@
 
 use crate::data_dir::{DataDir, LOCK};
 use crate::output::Failure;
-use identity::{Door, Keys, Setting};
+use identity::{Door, Doorkeeper, Keys, Setting};
 use kernel::{Clock, IdSource, RandomIds, SystemClock};
+use platform_http::{Declared, Info, Limits, Open, Schema, Site, openapi as document};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,14 @@ pub struct Part {
     /// Whether a copy is sound.
     pub check: fn(copy: &Path) -> Result<(), Failure>,
 }
+
+/// What the API's description says of the whole.
+const INFO: Info = Info {
+    title: "Concord",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "A double-entry money core. Amounts are decimal strings with a currency; every write takes an \
+            `Idempotency-Key`; every refusal is a problem document (RFC 9457) with a page of its own.",
+};
 
 /// Time and chance of the real program.
 #[derive(Clone)]
@@ -60,6 +69,34 @@ impl House {
         let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
         Ok(Self { keys, door })
     }
+}
+
+impl House {
+    /// All routes, ready to answer.
+    pub fn site(&self, limits: Limits, world: &World) -> Site {
+        let doorkeeper = Arc::new(Doorkeeper::new(self.keys.clone(), self.door));
+        let keys = self.keys.clone();
+        Site::builder(INFO, limits, doorkeeper, world.ids.clone())
+            .schemas(schemas())
+            .ready("identity", move || keys.ready().map_err(|refusal| refusal.to_string()))
+            .build()
+    }
+}
+
+/// The API's description, without opening anything.
+pub fn openapi() -> serde_json::Value {
+    document::document(&INFO, &declared(), &schemas())
+}
+
+/// Every route: those of the contexts, then those that every process has.
+pub fn declared() -> Vec<Declared> {
+    let bare = Site::builder(INFO, Limits::default(), Arc::new(Open::default()), Arc::new(RandomIds)).build();
+    bare.declared().to_vec()
+}
+
+/// The shapes that the routes name.
+pub fn schemas() -> Vec<Schema> {
+    Vec::new()
 }
 
 /// Opens the keys of a data directory.

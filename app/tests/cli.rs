@@ -30,11 +30,10 @@ fn concord(folder: &Path, line: &str, environment: &[(&str, &str)]) -> Answer {
 #[test]
 fn help_has_examples_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
-    for command in ["", "config", "admin", "admin keys", "backup", "restore"].into_iter().chain([
-        "admin keys create",
-        "admin keys list",
-        "admin keys revoke",
-    ]) {
+    for command in ["", "serve", "openapi", "config", "admin", "admin keys", "backup", "restore"]
+        .into_iter()
+        .chain(["admin keys create", "admin keys list", "admin keys revoke"])
+    {
         let help = concord(folder.path(), &format!("{command} --help"), &[]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Examples:"), "{command}");

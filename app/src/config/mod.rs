@@ -10,9 +10,10 @@ mod tests;
 pub use fault::{Fault, Invalid};
 
 use crate::aliases;
-use crate::cli::LogFormat;
 use crate::output::{Failure, Output, Printed};
 use layers::{Layers, Origin};
+use platform_http::{Limits, RateLimit, ServerSettings};
+use platform_telemetry::Format;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -23,12 +24,22 @@ use std::time::Duration;
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 /// Longest drain: a supervisor would have killed the process long before.
 const MAX_DRAIN_S: i64 = 600;
+/// Most connections: as many as a process may usually have files open, and then some.
+const MAX_CONNECTIONS: i64 = 1_000_000;
+/// Longest wait for a client or a handler: an hour.
+const MAX_WAIT_S: i64 = 3_600;
+/// Largest body: everything in a body is in memory at once.
+const MAX_BODY_BYTES: i64 = 1 << 30;
+/// Highest rate: no server answers more.
+const MAX_RATE: i64 = 10_000_000;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The HTTP API.
     pub server: ServerConfig,
+    /// What a request may cost.
+    pub limits: Limits,
     /// What is kept.
     pub data: DataConfig,
     /// The log.
@@ -41,8 +52,8 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// How long requests under way may take to finish at the end.
-    pub drain: Duration,
+    /// What connections may cost.
+    pub settings: ServerSettings,
 }
 
 /// What is kept.
@@ -56,7 +67,7 @@ pub struct DataConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     /// How it is written.
-    pub format: LogFormat,
+    pub format: Format,
     /// The least severe that is written, as a filter.
     pub level: String,
 }
@@ -133,17 +144,44 @@ fn read(layers: &mut Layers) -> Option<Config> {
         layers.parse("server.listen", "an IP address and a port such as \"127.0.0.1:8080\"", |text| {
             text.parse().ok()
         });
-    let drain_s = layers.number("server.drain_s", 0, MAX_DRAIN_S);
+    let settings = server_settings(layers);
+    let limits = limits(layers);
     let dir = layers.parse("data.dir", "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text)));
-    let format = layers.parse("log.format", "one of auto, pretty, json", LogFormat::parse);
+    let format = layers.parse("log.format", "one of auto, pretty, json", |text| text.parse().ok());
     let level = layers.parse("log.level", "a filter such as \"info\" or \"info,ledger=debug\"", |text| {
         (!text.is_empty()).then(|| text.to_owned())
     });
     Some(Config {
-        server: ServerConfig { listen: listen?, drain: Duration::from_secs(drain_s?) },
+        server: ServerConfig { listen: listen?, settings: settings? },
+        limits: limits?,
         data: DataConfig { dir: dir? },
         log: LogConfig { format: format?, level: level? },
         shown: layers.shown(),
+    })
+}
+
+fn server_settings(layers: &mut Layers) -> Option<ServerSettings> {
+    let drain_s = layers.number("server.drain_s", 0, MAX_DRAIN_S);
+    let max_connections = layers.number("server.max_connections", 1, MAX_CONNECTIONS);
+    let header_time_s = layers.number("server.header_time_s", 1, MAX_WAIT_S);
+    Some(ServerSettings {
+        max_connections: u32::try_from(max_connections?).ok()?,
+        header_time: Duration::from_secs(header_time_s?),
+        drain_time: Duration::from_secs(drain_s?),
+    })
+}
+
+fn limits(layers: &mut Layers) -> Option<Limits> {
+    let body_bytes = layers.number("limits.body_bytes", 1, MAX_BODY_BYTES);
+    let request_time_s = layers.number("limits.request_time_s", 1, MAX_WAIT_S);
+    let body_idle_s = layers.number("limits.body_idle_s", 1, MAX_WAIT_S);
+    let per_second = layers.number("limits.rate_per_second", 0, MAX_RATE);
+    let burst = layers.number("limits.rate_burst", 0, MAX_RATE);
+    Some(Limits {
+        body_bytes: usize::try_from(body_bytes?).ok()?,
+        request_time: Duration::from_secs(request_time_s?),
+        body_idle: Duration::from_secs(body_idle_s?),
+        rate: RateLimit { per_second: u32::try_from(per_second?).ok()?, burst: u32::try_from(burst?).ok()? },
     })
 }
 
@@ -169,7 +207,7 @@ pub fn show(config: &Config, output: Output) -> Result<(), Failure> {
         let entry = serde_json::json!({"value": value, "from": shown.origin});
         json.insert(shown.key.clone(), entry);
     }
-    crate::answer(output, Printed { text, json: json.into() })
+    output.answer(Printed { text, json: json.into() })
 }
 
 /// What may be shown of a value: nothing of one whose name says that it is a secret.

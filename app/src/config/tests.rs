@@ -97,8 +97,15 @@ fn every_default_key_is_read_and_documented() {
         let before = &DEFAULTS[..DEFAULTS.find(&line).unwrap()];
         assert!(before.lines().last().unwrap().starts_with('#'), "{} has no comment", shown.key);
     }
-    let keys: Vec<_> = config.shown.iter().map(|shown| shown.key.as_str()).collect();
-    assert_eq!(keys, ["server.listen", "server.drain_s", "data.dir", "log.format", "log.level"]);
+    // As `concord config` prints them: in the order of the file.
+    let keys = config.shown.iter().map(|shown| shown.key.as_str());
+    assert!(keys.eq("server.listen server.drain_s server.max_connections server.header_time_s limits.body_bytes \
+                     limits.request_time_s limits.body_idle_s limits.rate_per_second limits.rate_burst data.dir \
+                     log.format log.level"
+        .split(' ')));
+    // The documented defaults are those of the parts that they set.
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.server.settings, ServerSettings::default());
 }
 
 #[test]

@@ -3,11 +3,13 @@
 //! nothing one second later. Leaves out: people, sessions, OIDC, rate limits.
 
 mod cache;
+pub mod http;
 pub mod model;
 pub mod refusal;
 pub mod rules;
 mod store;
 
+pub use http::Doorkeeper;
 pub use model::{ApiKey, Created, Door, Identity, NewKey, Standing};
 pub use refusal::{Error, Refusal};
 
@@ -146,6 +148,11 @@ impl Keys {
     /// Whether requests without a key are answered at this door now.
     pub fn is_open(&self, door: Door) -> Result<bool, Refusal> {
         Ok(door == Door::OpenUntilKeyed && !self.cache.current()?.any)
+    }
+
+    /// Whether keys can be checked now.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        self.cache.current().map(drop)
     }
 
     /// Copies the file, as it is at one moment, to a path where nothing is yet.
