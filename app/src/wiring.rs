@@ -69,9 +69,7 @@ impl House {
         let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
         Ok(Self { keys, door })
     }
-}
 
-impl House {
     /// All routes, ready to answer.
     pub fn site(&self, limits: Limits, world: &World) -> Site {
         let doorkeeper = Arc::new(Doorkeeper::new(self.keys.clone(), self.door));
