@@ -29,7 +29,7 @@ pub trait Authenticate: Send + Sync {
         peer: IpAddr,
     ) -> BoxFuture<'a, Result<Identity, Problem>> {
         let answer = self.authenticate_now(bearer, peer);
-        let unknown = || Err(slugs::unauthenticated("the API key is not known"));
+        let unknown = || Err(slugs::unauthenticated("The API key is not known."));
         Box::pin(std::future::ready(answer.unwrap_or_else(unknown)))
     }
 }

@@ -61,7 +61,7 @@ fn media(headers: &HeaderMap, lines: bool) -> Result<Media, Problem> {
         return Ok(Media::Lines);
     }
     let known = if lines { "application/json or application/x-ndjson" } else { "application/json" };
-    Err(Problem::new(&slugs::UNSUPPORTED_MEDIA_TYPE, format!("send the body as Content-Type: {known}")))
+    Err(Problem::new(&slugs::UNSUPPORTED_MEDIA_TYPE, format!("Send the body as Content-Type: {known}.")))
 }
 
 async fn read(request: Request, limit: usize, idle: std::time::Duration) -> Result<Bytes, Problem> {
@@ -75,10 +75,10 @@ async fn read(request: Request, limit: usize, idle: std::time::Duration) -> Resu
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
             Ok(Some(Err(_))) => {
-                let detail = "the body ended before its announced end, or was not framed as HTTP asks";
+                let detail = "The body ended early, or was not framed as HTTP asks.";
                 return Err(Problem::new(&slugs::INVALID_JSON, detail));
             }
-            Err(_) => return Err(Problem::new(&slugs::REQUEST_TIMEOUT, "the body stopped arriving")),
+            Err(_) => return Err(Problem::new(&slugs::REQUEST_TIMEOUT, "The body stopped arriving.")),
         };
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + whole.len() + data.len() > limit {

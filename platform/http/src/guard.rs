@@ -93,10 +93,9 @@ impl Guard {
 
     fn too_slow(&self, visit: &Visit, has_body: bool) -> Problem {
         if has_body && visit.body_arrived.get().is_none() {
-            return Problem::new(&slugs::REQUEST_TIMEOUT, "the body did not arrive in time");
+            return Problem::new(&slugs::REQUEST_TIMEOUT, "The body did not arrive in time.");
         }
-        let detail = "the answer took too long; whether a write happened is not known, \
-                      so repeat it with the same Idempotency-Key";
+        let detail = "The answer took too long; repeat a write with the same Idempotency-Key.";
         Problem { retry_after_s: Some(1), ..Problem::new(&slugs::UNAVAILABLE, detail) }
     }
 }

@@ -91,7 +91,7 @@ impl EncodeMetric for Times<'_> {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let bounds = BUCKETS_US.iter().map(|us| Duration::from_micros(*us).as_secs_f64());
         let counts = self.0.buckets.iter().map(|count| count.load(Ordering::Relaxed));
-        let buckets: Vec<(f64, u64)> = bounds.chain([f64::MAX]).zip(counts).collect();
+        let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         let total = Duration::from_micros(self.0.total_us.load(Ordering::Relaxed)).as_secs_f64();
         encoder.encode_histogram::<NoLabelSet>(total, count, &buckets, None)

@@ -160,11 +160,15 @@ fn common_problems(route: &Declared) -> Vec<&'static Slug> {
 fn responses(route: &Declared) -> Value {
     let doc = &route.doc;
     let mut success = json!({ "description": "Done." });
+    let mut content = Map::new();
     if !doc.ok.1.is_empty() {
-        success["content"] = json!({ "application/json": { "schema": reference(doc.ok.1) } });
-        if !doc.answer.is_empty() {
-            success["content"]["application/json"]["example"] = example(doc.answer);
-        }
+        content.insert("schema".to_owned(), reference(doc.ok.1));
+    }
+    if !doc.answer.is_empty() {
+        content.insert("example".to_owned(), example(doc.answer));
+    }
+    if !content.is_empty() {
+        success["content"] = json!({ "application/json": content });
     }
     if route.kind == Kind::Write {
         success["headers"] = json!({ "Idempotency-Replayed": {

@@ -128,6 +128,6 @@ async fn problem(
 ) -> Result<Response, Refusal> {
     match own.pages.get_key_value(code.as_str()) {
         Some((code, page)) => Ok(pages::show(&headers, code, page)),
-        None => Err(Problem::new(&slugs::NOT_FOUND, "there is no problem of this code").into()),
+        None => Err(Problem::new(&slugs::NOT_FOUND, "There is no problem of this code.").into()),
     }
 }

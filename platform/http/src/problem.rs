@@ -34,7 +34,7 @@ impl Refusal {
     pub(crate) fn hidden(source: String) -> Self {
         let problem = Problem::new(
             &slugs::INTERNAL_FAULT,
-            "the request could not be completed; quote the request id when you report this",
+            "Something broke on our side; the log has it under this request's id.",
         );
         Self { problem: Box::new(problem), source: Some(source) }
     }
@@ -182,7 +182,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let expected = serde_json::json!({
             "type": "/problems/invalid-request", "title": "The request has faults", "status": 422,
-            "detail": "/a~1b must be \"short\"\n", "instance": "/v1/x", "code": "invalid-request",
+            "detail": "/a~1b: must be \"short\"\n.", "instance": "/v1/x", "code": "invalid-request",
             "param": "a/b", "request_id": "req_1",
             "faults": [{"pointer": "/a~1b", "code": "too-long", "detail": "must be \"short\"\n"}],
             "nested": {"list": [null, true, -1], "text": "é"},

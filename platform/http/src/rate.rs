@@ -52,7 +52,7 @@ impl Rate {
         self.limiter.check_key(&counted).map_err(|until| {
             let wait = until.wait_time_from(self.clock.now());
             let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
-            let detail = format!("wait {seconds} s, then go on more slowly");
+            let detail = format!("Wait {seconds} s.");
             Problem { retry_after_s: Some(seconds), ..Problem::new(&slugs::RATE_LIMITED, detail) }
         })
     }

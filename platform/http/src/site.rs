@@ -238,9 +238,9 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 async fn unknown_route() -> Refusal {
-    Problem::new(&slugs::NOT_FOUND, "there is no such route; /docs lists those there are").into()
+    Problem::new(&slugs::NOT_FOUND, "There is no such route; /docs lists those there are.").into()
 }
 
 async fn wrong_method() -> Refusal {
-    Problem::new(&slugs::METHOD_NOT_ALLOWED, "the Allow header names the methods of this path").into()
+    Problem::new(&slugs::METHOD_NOT_ALLOWED, "The Allow header names the methods of this path.").into()
 }

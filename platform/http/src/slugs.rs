@@ -28,14 +28,14 @@ slugs! {
 /// `invalid-request` with these faults.
 pub fn invalid_request(faults: Vec<Fault>) -> Problem {
     let detail = match faults.as_slice() {
-        [only] => format!("{} {}", place(&only.pointer), only.detail),
-        many => format!("the request has {} faults; each is listed with its place", many.len()),
+        [only] => format!("{}: {}.", place(&only.pointer), only.detail),
+        many => format!("The request has {} faults; each is listed with its place.", many.len()),
     };
     Problem { faults, ..Problem::new(&INVALID_REQUEST, detail) }
 }
 
 fn place(pointer: &str) -> &str {
-    if pointer.is_empty() { "the body" } else { pointer }
+    if pointer.is_empty() { "The body" } else { pointer }
 }
 
 /// `invalid-request` with one fault.
@@ -50,12 +50,12 @@ pub fn unauthenticated(detail: &str) -> Problem {
 
 /// `forbidden` for want of this scope.
 pub fn forbidden(scope: &str) -> Problem {
-    Problem::new(&FORBIDDEN, format!("this needs the scope {scope}")).with("scope", scope)
+    Problem::new(&FORBIDDEN, format!("This needs the scope {scope}.")).with("scope", scope)
 }
 
 /// `payload-too-large` with the limit.
 pub fn payload_too_large(limit_bytes: usize) -> Problem {
     let limit = i64::try_from(limit_bytes).unwrap_or(i64::MAX);
-    Problem::new(&PAYLOAD_TOO_LARGE, format!("a body may have at most {limit} bytes here"))
+    Problem::new(&PAYLOAD_TOO_LARGE, format!("A body may have at most {limit} bytes here."))
         .with("limit_bytes", limit)
 }

@@ -94,7 +94,7 @@ impl<S: Sync> FromRequestParts<S> for By {
         let caller = parts.extensions.get::<Arc<Visit>>().and_then(|visit| visit.caller.get());
         match caller {
             Some(caller) => Ok(Self(caller.clone())),
-            None => Err(slugs::unauthenticated("this route knows no caller").into()),
+            None => Err(slugs::unauthenticated("This route knows no caller.").into()),
         }
     }
 }

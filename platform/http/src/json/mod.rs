@@ -51,7 +51,7 @@ impl<'s> Document<'s> {
         let text = std::str::from_utf8(body)
             .map_err(|error| unreadable(body, error.valid_up_to(), "the body is not UTF-8"))?;
         if body.is_empty() {
-            return Err(Problem::new(&slugs::INVALID_JSON, "the body is empty; it must be JSON"));
+            return Err(Problem::new(&slugs::INVALID_JSON, "The body is empty; it must be JSON."));
         }
         let nodes = scan::scan(text).map_err(|error| unreadable(body, error.at, error.what))?;
         Ok(Self { text, nodes })
@@ -69,7 +69,7 @@ fn unreadable(body: &[u8], at: usize, what: &str) -> Problem {
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
     let place = |number: usize| Datum::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-    Problem::new(&slugs::INVALID_JSON, format!("{what}, at line {line} column {column}"))
+    Problem::new(&slugs::INVALID_JSON, format!("At line {line}, column {column}: {what}."))
         .with("line", place(line))
         .with("column", place(column))
 }

@@ -49,6 +49,10 @@ impl Reader {
         code: &'static str,
         detail: &dyn Display,
     ) {
+        if self.is_full() {
+            // Pointers cost a walk; a body of nothing but faults must not make many.
+            return;
+        }
         let mut pointer = self.prefix.clone();
         pointer.push_str(&value.pointer());
         if let Some(name) = member {
@@ -59,10 +63,13 @@ impl Reader {
     }
 
     fn push(&self, fault: Fault) {
-        let mut faults = self.faults.borrow_mut();
-        if faults.len() < MAX_FAULTS {
-            faults.push(fault);
+        if !self.is_full() {
+            self.faults.borrow_mut().push(fault);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.faults.borrow().len() >= MAX_FAULTS
     }
 
     /// Whether no fault has been found so far.
