@@ -116,6 +116,7 @@ pub fn differences(one: &Command, other: &Command) -> Vec<&'static str> {
         (Command::PlaceHold(a), Command::PlaceHold(b)) => {
             differ("postings", a.postings != b.postings);
             differ("expires_at", a.expires_at != b.expires_at);
+            differ("expires_in", a.expires_in_s != b.expires_in_s);
             differ("tolerance", a.tolerance != b.tolerance);
         }
         (Command::ActOnHold(a), Command::ActOnHold(b)) => {

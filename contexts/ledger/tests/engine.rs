@@ -22,7 +22,10 @@ fn account(path: &str, floor: Option<i128>) -> Command {
         path: path.into(),
         kind: AccountKind::Liability,
         assets: None,
-        limits: floor.map(|floor| (AssetNo(0), Limits { floor: Some(floor), ceiling: None })).into_iter().collect(),
+        limits: floor
+            .map(|floor| (AssetNo(0), Limits { floor: Some(floor), ceiling: None }))
+            .into_iter()
+            .collect(),
         text: Text::default(),
         by_pattern: false,
     })
@@ -57,8 +60,14 @@ async fn a_posting_survives_a_restart_and_replays() {
     let directory = tempfile::tempdir().unwrap();
     let engine = open(directory.path());
     let book = engine.book(&Tenant::default()).await.unwrap();
-    assert!(matches!(post(&engine, book, request(account("a", None), None)).await, Outcome::Done { seq: 4, .. }));
-    assert!(matches!(post(&engine, book, request(account("b", Some(0)), None)).await, Outcome::Done { seq: 5, .. }));
+    assert!(matches!(
+        post(&engine, book, request(account("a", None), None)).await,
+        Outcome::Done { seq: 4, .. }
+    ));
+    assert!(matches!(
+        post(&engine, book, request(account("b", Some(0)), None)).await,
+        Outcome::Done { seq: 5, .. }
+    ));
     let first = post(&engine, book, request(entry("a", "b", 100), Some(77))).await;
     let Outcome::Done { seq: 6, position } = first else { panic!("{first:?}") };
     let Outcome::Refused(problem) = post(&engine, book, request(entry("b", "a", 101), None)).await else {

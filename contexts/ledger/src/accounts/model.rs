@@ -277,7 +277,9 @@ mod tests {
             assert_eq!(path_check(good), Ok(()), "{good}");
         }
         let long = "x".repeat(129);
-        for bad in ["", ":", "a:", ":a", "a::b", " a", "a :b", "a\tb", "a\0", long.as_str(), &"ab:".repeat(200)] {
+        for bad in
+            ["", ":", "a:", ":a", "a::b", " a", "a :b", "a\tb", "a\0", long.as_str(), &"ab:".repeat(200)]
+        {
             assert!(path_check(bad).is_err(), "{bad}");
         }
     }

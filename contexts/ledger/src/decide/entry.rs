@@ -5,9 +5,7 @@ use super::{Judge, Stop};
 use crate::accounts::model::{AccountNo, AccountRef};
 use crate::command::Manner;
 use crate::effect::Effect;
-use crate::entries::model::{
-    AmountCommand, Details, Direction, PostEntry, PostingCommand, ReverseEntry,
-};
+use crate::entries::model::{AmountCommand, Details, Direction, PostEntry, PostingCommand, ReverseEntry};
 use crate::entries::rules::{Leg, balanced, fill_remaining, most, reversal_amounts};
 use crate::holds::model::HoldAction;
 use crate::refusal::{Missing, Refusal};
@@ -71,7 +69,11 @@ impl Judge<'_> {
         }
         let postings = self.move_balances(&touches, checks(details))?;
         let party = details.and_then(|details| details.party.as_deref()).or(facts.party.as_deref());
-        self.settle(id, party, Effect::Reversed { entry: reversal.entry, postings, reversed, posted_at: facts.posted_at });
+        self.settle(
+            id,
+            party,
+            Effect::Reversed { entry: reversal.entry, postings, reversed, posted_at: facts.posted_at },
+        );
         Ok(())
     }
 
@@ -118,7 +120,11 @@ impl Judge<'_> {
         Ok(touches)
     }
 
-    fn resolve_amounts(&mut self, commands: &[PostingCommand], touches: &mut Resolved) -> Result<(), Refusal> {
+    fn resolve_amounts(
+        &mut self,
+        commands: &[PostingCommand],
+        touches: &mut Resolved,
+    ) -> Result<(), Refusal> {
         let mut plain = true;
         for (command, touch) in commands.iter().zip(touches.iter_mut()) {
             match command.amount {

@@ -15,7 +15,12 @@ impl Judge<'_> {
     pub(super) fn place_hold(&mut self, id: Id, place: &PlaceHold, manner: Manner) -> Result<(), Stop> {
         let details = place.details.as_deref();
         self.check_details(details, manner)?;
-        if place.expires_at.is_some_and(|at| at <= self.moment.now) {
+        let lapses = |seconds: u64| {
+            let us = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            self.moment.now.plus_us(us)
+        };
+        let expires_at = place.expires_at.or(place.expires_in_s.map(lapses));
+        if expires_at.is_some_and(|at| at <= self.moment.now) {
             return Err(Refusal::ExpiryInPast { now: self.moment.now }.into());
         }
         let mut touches = self.resolve(&place.postings, details)?;
@@ -23,7 +28,9 @@ impl Judge<'_> {
             touch.pending = touch.amount;
         }
         if !place.tolerance.is_empty() && place.tolerance.len() != touches.len() {
-            return Err(Refusal::InvalidShare("a tolerance is given for every posting, none of them zero").into());
+            return Err(
+                Refusal::InvalidShare("a tolerance is given for every posting, none of them zero").into()
+            );
         }
         let held = |(number, touch): (usize, &Touch)| HeldPosting {
             account: touch.account,
@@ -38,7 +45,7 @@ impl Judge<'_> {
         let hold = Hold {
             book: self.moment.book,
             state: HoldState::Open,
-            expires_at: place.expires_at,
+            expires_at,
             postings: touches.iter().enumerate().map(held).collect(),
             party: party.clone(),
             placed_at: 0,
@@ -65,8 +72,13 @@ impl Judge<'_> {
             });
         };
         let (hold, moves) = apply(before, action, self.moment.now)?;
-        let touches: Vec<Touch> =
-            before.postings.iter().zip(&hold.postings).zip(&moves).filter_map(|both| touch(action, both)).collect();
+        let touches: Vec<Touch> = before
+            .postings
+            .iter()
+            .zip(&hold.postings)
+            .zip(&moves)
+            .filter_map(|both| touch(action, both))
+            .collect();
         for touch in &touches {
             let reserved = -touch.pending;
             let new = match action {
@@ -84,7 +96,11 @@ impl Judge<'_> {
         };
         let postings = self.move_balances(&touches, judged)?;
         let party = hold.party.clone();
-        self.settle(id, party.as_deref(), Effect::HoldMoved { hold_id, action: action.clone(), hold, postings });
+        self.settle(
+            id,
+            party.as_deref(),
+            Effect::HoldMoved { hold_id, action: action.clone(), hold, postings },
+        );
         Ok(())
     }
 }

@@ -9,13 +9,13 @@ mod hold;
 mod movement;
 
 use crate::accounts::model::Settings;
+use crate::books::model::BookNo;
 use crate::command::{Command, Manner, Request};
 use crate::effect::{Decision, Effect};
 use crate::entries::model::EntryFacts;
 use crate::holds::model::{HoldAction, HoldState};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::books::model::BookNo;
 use kernel::{Id, IdSource, Timestamp};
 use std::io;
 

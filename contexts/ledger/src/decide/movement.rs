@@ -44,13 +44,17 @@ type Moved = SmallVec<[Moving; 2]>;
 
 impl Judge<'_> {
     /// Moves balances, or says which limit or condition forbids it. Creates missing balances last.
-    pub(super) fn move_balances(&mut self, touches: &[Touch], checks: Checks<'_>) -> Result<Written, Refusal> {
+    pub(super) fn move_balances(
+        &mut self,
+        touches: &[Touch],
+        checks: Checks<'_>,
+    ) -> Result<Written, Refusal> {
         let mut moved: Moved = SmallVec::new();
         let mut after: SmallVec<[(usize, Counters); 2]> = SmallVec::new();
         for touch in touches {
             let place = self.place(&mut moved, touch);
-            let counters = advance(moved[place].now, touch)
-                .ok_or(Refusal::AmountOverflow { account: touch.account })?;
+            let counters =
+                advance(moved[place].now, touch).ok_or(Refusal::AmountOverflow { account: touch.account })?;
             moved[place].now = counters;
             after.push((place, counters));
         }
@@ -167,7 +171,11 @@ impl Judge<'_> {
         let book = self.moment.book;
         match account {
             AccountRef::Known(no) => {
-                assert_eq!(self.state.account(*no).book, book, "a reader resolves names in its own book only");
+                assert_eq!(
+                    self.state.account(*no).book,
+                    book,
+                    "a reader resolves names in its own book only"
+                );
                 Some(*no)
             }
             AccountRef::Path(path) => self.state.directory.by_path(book, path),

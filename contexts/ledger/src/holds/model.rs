@@ -10,8 +10,10 @@ use kernel::{Id, Timestamp};
 pub struct PlaceHold {
     /// What is reserved.
     pub postings: Postings,
-    /// When it lapses; none: never.
+    /// When it lapses; none: never, unless it lapses after a time.
     pub expires_at: Option<Timestamp>,
+    /// Seconds after which it lapses. As asked for: a repeat of the command says the same.
+    pub expires_in_s: Option<u64>,
     /// What captures may take above the held amount, per posting; empty: nothing.
     pub tolerance: Vec<i128>,
     /// The rest, if any.

@@ -111,7 +111,12 @@ fn check_balanced(hold: &Hold, amounts: &[i128]) -> Result<(), Refusal> {
     if amounts.iter().all(|amount| *amount == 0) {
         return Err(Refusal::InvalidShare("at least one amount must be positive"));
     }
-    balanced(hold.postings.iter().zip(amounts).map(|(posting, amount)| (posting.asset, posting.direction, *amount)))
+    balanced(
+        hold.postings
+            .iter()
+            .zip(amounts)
+            .map(|(posting, amount)| (posting.asset, posting.direction, *amount)),
+    )
 }
 
 /// The hold after these moves; `closed` is what it becomes when nothing remains.

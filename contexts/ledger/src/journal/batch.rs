@@ -78,8 +78,8 @@ impl Core {
                     self.keep_batch(&mut batch);
                 }
                 let outcomes = std::mem::take(&mut batch.outcomes);
-                let replayed =
-                    !outcomes.is_empty() && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Replayed { .. }));
+                let replayed = !outcomes.is_empty()
+                    && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Replayed { .. }));
                 self.finish(batch, outcomes, replayed)
             }
             Err(Stopped::Refused(problem)) => {
@@ -208,11 +208,17 @@ impl Core {
             Effect::Batch(Batch { atomic: batch.job.atomic, digest, outcomes: batch.outcomes.clone() });
         let decision = Decision { book, seq, party_seq, id: self.ids.next(), effect };
         let hash = self.lookup.keyed.text(book, Namespace::BatchKey, &key);
-        let position = self.write_keyed(decision, &Keys { key: Some(key), own_id: false }, None, &batch.origin);
+        let position =
+            self.write_keyed(decision, &Keys { key: Some(key), own_id: false }, None, &batch.origin);
         self.insert(hash, position);
     }
 
-    fn finish(&mut self, batch: Box<OpenBatch>, outcomes: Vec<Outcome>, replayed: bool) -> Option<Box<OpenBatch>> {
+    fn finish(
+        &mut self,
+        batch: Box<OpenBatch>,
+        outcomes: Vec<Outcome>,
+        replayed: bool,
+    ) -> Option<Box<OpenBatch>> {
         let answer = Answer { outcomes: outcomes.into(), replayed, group: None, dry: Vec::new() };
         self.waiters.push(Waiter { reply: batch.job.reply, answer });
         None

@@ -33,6 +33,7 @@ pub fn put_command(pen: &mut Pen<'_>, command: &Command) {
             pen.byte(3);
             put_postings(pen, &hold.postings);
             pen.option(hold.expires_at, Pen::time);
+            pen.option(hold.expires_in_s, Pen::uint);
             pen.list(&hold.tolerance, |pen, minor| pen.minor(*minor));
             put_details(pen, hold.details.as_deref());
         }
@@ -76,7 +77,9 @@ pub fn put_command(pen: &mut Pen<'_>, command: &Command) {
 /// Reads a command.
 pub fn take_command(reader: &mut Reader<'_>) -> Result<Command, Malformed> {
     Ok(match reader.byte()? {
-        1 => Command::PostEntry(PostEntry { postings: take_postings(reader)?, details: take_details(reader)? }),
+        1 => {
+            Command::PostEntry(PostEntry { postings: take_postings(reader)?, details: take_details(reader)? })
+        }
         2 => Command::ReverseEntry(ReverseEntry {
             entry: reader.id()?,
             share: take_share(reader)?,
@@ -85,6 +88,7 @@ pub fn take_command(reader: &mut Reader<'_>) -> Result<Command, Malformed> {
         3 => Command::PlaceHold(PlaceHold {
             postings: take_postings(reader)?,
             expires_at: reader.option(Reader::time)?,
+            expires_in_s: reader.option(Reader::uint)?,
             tolerance: reader.list(Reader::minor)?,
             details: take_details(reader)?,
         }),

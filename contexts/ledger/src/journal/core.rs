@@ -178,7 +178,8 @@ impl Core {
 
     /// Takes one command.
     pub fn single(&mut self, job: SingleJob) {
-        let answered = self.begin().map_err(Stopped::Unanswered).and_then(|now| self.decide_single(&job, now));
+        let answered =
+            self.begin().map_err(Stopped::Unanswered).and_then(|now| self.decide_single(&job, now));
         let answer = match answered {
             Ok((outcome, dry)) => {
                 let replayed = matches!(outcome, Outcome::Replayed { .. });
@@ -212,7 +213,8 @@ impl Core {
         if let Some(own) = &job.origin {
             origin = OriginAt::Here(own.clone());
         }
-        self.command(job.book, &job.request, job.manner, &mut origin, now).map(|outcome| (outcome, Vec::new()))
+        self.command(job.book, &job.request, job.manner, &mut origin, now)
+            .map(|outcome| (outcome, Vec::new()))
     }
 
     /// Looks up, decides and writes one command.
@@ -368,7 +370,8 @@ impl Core {
             }
             _ => None,
         };
-        let salt = if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
+        let salt =
+            if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
         let draft = Draft {
             at: self.time.expect("records are written within a group"),
             keys,
@@ -448,7 +451,11 @@ impl Core {
         let own = request.is_some_and(|request| request.keys.own_id);
         let found_by_id = !matches!(
             decision.effect,
-            Effect::Opened(_) | Effect::Changed { .. } | Effect::Asset(_) | Effect::Pattern(_) | Effect::Book { .. }
+            Effect::Opened(_)
+                | Effect::Changed { .. }
+                | Effect::Asset(_)
+                | Effect::Pattern(_)
+                | Effect::Book { .. }
         );
         if own || found_by_id {
             self.insert(self.lookup.keyed.id(book, decision.id), position);
@@ -531,8 +538,10 @@ pub enum Stopped {
 impl Stopped {
     pub(super) fn fault(fault: &std::io::Error) -> Self {
         tracing::error!(%fault, "a record could not be read");
-        let mut problem =
-            Problem::new(&crate::refusal::LEDGER_UNAVAILABLE, "A record that the command needs could not be read.");
+        let mut problem = Problem::new(
+            &crate::refusal::LEDGER_UNAVAILABLE,
+            "A record that the command needs could not be read.",
+        );
         problem.retry_after_s = Some(5);
         Self::Unanswered(problem)
     }

@@ -48,7 +48,11 @@ impl Core {
     }
 
     /// Hashes of a request's names, each with its namespace as callers know it.
-    pub(super) fn names(&self, book: BookNo, request: &Request) -> impl Iterator<Item = (&'static str, KeyHash)> {
+    pub(super) fn names(
+        &self,
+        book: BookNo,
+        request: &Request,
+    ) -> impl Iterator<Item = (&'static str, KeyHash)> {
         let own = request.keys.own_id.then(|| ("id", self.lookup.keyed.id(book, request.id)));
         let texts = text_names(request).map(move |(namespace, text)| {
             let word = if namespace == Namespace::Ref { "ref" } else { "Idempotency-Key" };

@@ -7,12 +7,12 @@ use super::commands::{
     take_assets, take_limits, take_text,
 };
 use super::problems::{put_problem, take_problem};
+use crate::accounts::model::AccountRef;
 use crate::accounts::model::{AccountNo, Counters, Settings};
 use crate::books::model::{AssetNo, BookNo};
 use crate::command::Command;
 use crate::effect::{Batch, Effect, Opened, Outcome};
 use crate::entries::model::{AmountCommand, Direction, Posting, PostingCommand, Written};
-use crate::accounts::model::AccountRef;
 use crate::holds::model::{HeldPosting, Hold, HoldState};
 use crate::refusal::NO_BALANCE;
 use crate::skew::{Links, NOWHERE, Place};
@@ -138,14 +138,17 @@ pub fn take_effect(reader: &mut Reader<'_>, around: &Around<'_>) -> Result<(Effe
             },
             pattern: reader.option(Reader::number)?,
         }),
-        (5, _) => {
-            Effect::Changed { account: AccountNo(reader.number()?), settings: take_settings(reader)? }
-        }
+        (5, _) => Effect::Changed { account: AccountNo(reader.number()?), settings: take_settings(reader)? },
         (6, _) => Effect::Posted { postings: take_postings(reader, around, &mut links)? },
         (7, _) => {
             let (entry, posted_at) = (reader.id()?, reader.uint()?);
             let reversed = reader.list(Reader::minor)?;
-            Effect::Reversed { entry, reversed, posted_at, postings: take_postings(reader, around, &mut links)? }
+            Effect::Reversed {
+                entry,
+                reversed,
+                posted_at,
+                postings: take_postings(reader, around, &mut links)?,
+            }
         }
         (8, _) => {
             let hold = take_hold(reader, around)?;

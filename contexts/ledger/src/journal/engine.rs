@@ -153,7 +153,10 @@ impl Engine {
         let mut threads = self.threads.lock();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let shared = self.shared.clone();
-        threads.push(named("ledger-sequence").spawn(move || Sequencer { core, shared, settings, send, names: 0 }.run())?);
+        threads.push(
+            named("ledger-sequence")
+                .spawn(move || Sequencer { core, shared, settings, send, names: 0 }.run())?,
+        );
         let shared = self.shared.clone();
         threads.push(named("ledger-write").spawn(move || write_groups(writer, &shared, &receive))?);
         let shared = self.shared.clone();
@@ -187,6 +190,16 @@ impl Engine {
         self.submit(Job::Book(tenant.clone(), reply))?;
         wait(answer).await?;
         self.view.book_of(tenant).ok_or_else(|| Unanswered(unavailable("The book could not be opened.")))
+    }
+
+    /// Has a tenant's book opened, without waiting for it.
+    pub fn prepare_book(&self, tenant: &Tenant) {
+        if self.view.book_of(tenant).is_none() {
+            let (reply, _) = oneshot::channel();
+            if let Err(Unanswered(problem)) = self.submit(Job::Book(tenant.clone(), reply)) {
+                tracing::error!(problem = problem.detail, "the book is not open yet");
+            }
+        }
     }
 
     fn submit(&self, job: Job) -> Result<(), Unanswered> {
@@ -432,12 +445,19 @@ impl Sequencer {
 
     fn is_done(&self) -> bool {
         let queue = self.shared.queue.lock();
-        queue.writer_free && queue.failed.is_none() && !self.core.has_group() && queue.jobs.is_empty() && queue.bulk.is_empty()
+        queue.writer_free
+            && queue.failed.is_none()
+            && !self.core.has_group()
+            && queue.jobs.is_empty()
+            && queue.bulk.is_empty()
     }
 
     /// A write failed: names go back to what is durable, everybody is told, nothing more is decided.
     fn fail(mut self, mut handed: Handed, fault: &str, taken: VecDeque<Job>) {
-        tracing::error!(fault, "a write to the journal failed; the ledger is read-only until it is restarted");
+        tracing::error!(
+            fault,
+            "a write to the journal failed; the ledger is read-only until it is restarted"
+        );
         self.shared.poisoned.store(true, Ordering::Release);
         let mut next = self.core.hand_over();
         for group in [&next, &handed] {

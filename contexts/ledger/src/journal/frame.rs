@@ -95,7 +95,8 @@ pub fn build(
     out[4..6].copy_from_slice(&VERSION.to_le_bytes());
     out[8..16].copy_from_slice(&position.to_le_bytes());
     out[16..24].copy_from_slice(&time.0.to_le_bytes());
-    let sizes = [contents.count, contents.records.len() as u32, contents.redo.len() as u32, zeros.len() as u32];
+    let sizes =
+        [contents.count, contents.records.len() as u32, contents.redo.len() as u32, zeros.len() as u32];
     for (place, size) in sizes.iter().enumerate() {
         out[24 + 4 * place..28 + 4 * place].copy_from_slice(&size.to_le_bytes());
     }
@@ -184,7 +185,8 @@ impl Head {
         let records = self.records_of(frame);
         let redo_start = HEAD + self.records as usize;
         let redo = &frame[redo_start..redo_start + self.redo as usize];
-        let redo_right = *blake3::hash(redo).as_bytes() == self.redo_hash || redo.iter().all(|byte| *byte == 0);
+        let redo_right =
+            *blake3::hash(redo).as_bytes() == self.redo_hash || redo.iter().all(|byte| *byte == 0);
         redo_right && chain_hash(&frame[..104], records).is_some_and(|hash| hash == self.hash)
     }
 
@@ -195,9 +197,10 @@ impl Head {
             return true;
         }
         let listed = self.zero_list(frame);
-        frame.chunks(SECTOR).enumerate().any(|(place, sector)| {
-            sector.iter().all(|byte| *byte == 0) && !listed.contains(&(place as u32))
-        })
+        frame
+            .chunks(SECTOR)
+            .enumerate()
+            .any(|(place, sector)| sector.iter().all(|byte| *byte == 0) && !listed.contains(&(place as u32)))
     }
 
     fn zero_list(&self, frame: &[u8]) -> Vec<u32> {

@@ -103,7 +103,9 @@ impl Keeper {
             match scanner.next()? {
                 Ok(frame) => frame.each_record(|_| Ok(()))?,
                 Err(_) => {
-                    return Err(damage(format_args!("the journal ends before {position}, which was durable")));
+                    return Err(damage(format_args!(
+                        "the journal ends before {position}, which was durable"
+                    )));
                 }
             }
         }

@@ -95,12 +95,18 @@ impl Lookup {
         let Some(position) = self.index.get(self.keyed.id(book, id))? else { return Ok(None) };
         let newest = self.record(position)?;
         if newest.book != book {
-            return Err(damage(format_args!("the index leads from an id to another book's record at {position}")));
+            return Err(damage(format_args!(
+                "the index leads from an id to another book's record at {position}"
+            )));
         }
         let first = match first_of(&newest, id) {
             Some(at) if at != position => self.record(at)?,
             Some(_) => newest.clone(),
-            None => return Err(damage(format_args!("the index leads from an id to a foreign record at {position}"))),
+            None => {
+                return Err(damage(format_args!(
+                    "the index leads from an id to a foreign record at {position}"
+                )));
+            }
         };
         Ok(Some((first, newest)))
     }

@@ -25,3 +25,11 @@ pub mod segments;
 pub mod snapshot;
 pub mod view;
 pub mod writer;
+
+/// A command in canonical form, as bytes: equal for equal commands.
+pub fn canonical(command: &crate::command::Command) -> Vec<u8> {
+    let (mut core, mut text) = (Vec::new(), Vec::new());
+    commands::put_command(&mut codec::Pen { core: &mut core, text: &mut text }, command);
+    core.extend_from_slice(&text);
+    core
+}

@@ -1,8 +1,8 @@
 //! Problems as bytes: refusals that are kept and given again word for word.
 
 use super::codec::{Malformed, Pen, Reader};
-use kernel::problem::{Datum, Fault, Slug};
 use kernel::Problem;
+use kernel::problem::{Datum, Fault, Slug};
 use parking_lot::Mutex;
 
 /// Deepest nesting of a problem's data; what the ledger writes has two levels.
@@ -130,9 +130,14 @@ mod tests {
 
     #[test]
     fn problems_read_back() {
-        let mut problem = Problem::new(&crate::refusal::INSUFFICIENT_FUNDS, "Not enough.")
-            .with("available", "1.00")
-            .with("cause", Datum::Object(vec![("index", Datum::Integer(-3)), ("list", Datum::List(vec![Datum::Null, Datum::Flag(true)]))]));
+        let mut problem =
+            Problem::new(&crate::refusal::INSUFFICIENT_FUNDS, "Not enough.").with("available", "1.00").with(
+                "cause",
+                Datum::Object(vec![
+                    ("index", Datum::Integer(-3)),
+                    ("list", Datum::List(vec![Datum::Null, Datum::Flag(true)])),
+                ]),
+            );
         problem.faults.push(Fault { pointer: "/a".into(), code: "wrong-type", detail: "x".into() });
         problem.retry_after_s = Some(3);
         let (mut core, mut text) = (Vec::new(), Vec::new());

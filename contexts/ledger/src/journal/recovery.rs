@@ -107,7 +107,11 @@ impl Namer<'_> {
         let (book, position) = (record.book, record.position);
         let found_by_id = !matches!(
             record.effect,
-            Effect::Opened(_) | Effect::Changed { .. } | Effect::Asset(_) | Effect::Pattern(_) | Effect::Book { .. }
+            Effect::Opened(_)
+                | Effect::Changed { .. }
+                | Effect::Asset(_)
+                | Effect::Pattern(_)
+                | Effect::Book { .. }
         );
         let insert = |key| {
             self.index.insert(key, position);

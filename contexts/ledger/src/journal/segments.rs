@@ -107,7 +107,10 @@ impl Segments {
         list.sort_by_key(|segment| segment.start);
         let Some(identity) = identity else { return Ok(None) };
         if list[0].start != FIRST_POSITION {
-            return Err(damage(format_args!("{}: the journal's first segment is missing", segment_name(FIRST_POSITION))));
+            return Err(damage(format_args!(
+                "{}: the journal's first segment is missing",
+                segment_name(FIRST_POSITION)
+            )));
         }
         Ok(Some((Self { disk, list: ArcSwap::from_pointee(list) }, identity)))
     }
@@ -161,7 +164,9 @@ impl Segments {
         let file = match self.disk.open(SPARE) {
             Ok(file) if file.size()? >= SEGMENT_HEAD + needed => file,
             Ok(_) | Err(_) => {
-                self.make_spare(self.next_size().max((SEGMENT_HEAD + needed).next_multiple_of(ZEROS as u64)))?;
+                self.make_spare(
+                    self.next_size().max((SEGMENT_HEAD + needed).next_multiple_of(ZEROS as u64)),
+                )?;
                 self.disk.open(SPARE)?
             }
         };

@@ -3,8 +3,8 @@
 
 use super::codec::{Malformed, Pen, Reader};
 use super::commands::{
-    frozen_code, frozen_of, kind_code, put_asset, put_assets, put_pattern, take_asset, take_assets, take_kind,
-    take_pattern,
+    frozen_code, frozen_of, kind_code, put_asset, put_assets, put_pattern, take_asset, take_assets,
+    take_kind, take_pattern,
 };
 use super::disk::{Disk, File};
 use super::group::Mark;
@@ -282,7 +282,10 @@ fn take_balance(reader: &mut Reader<'_>, state: &mut State) -> Result<(), Malfor
         credits_pending: reader.minor()?,
     };
     let limits = reader.option(|reader| {
-        Ok(Box::new(Limits { floor: reader.option(Reader::signed)?, ceiling: reader.option(Reader::signed)? }))
+        Ok(Box::new(Limits {
+            floor: reader.option(Reader::signed)?,
+            ceiling: reader.option(Reader::signed)?,
+        }))
     })?;
     let last_seq = reader.uint()?;
     let stack = Stack::from_words(reader.list(Reader::uint)?);
@@ -330,4 +333,3 @@ pub fn nothing() -> Snapshot {
     let place = Place { position: super::segments::FIRST_POSITION, hash: [0; 32], last: 0 };
     Snapshot { place, replayed: Replayed::default(), runs: Vec::new() }
 }
-

@@ -146,13 +146,9 @@ impl View {
         for (no, book) in state.books.iter().enumerate() {
             let book_no = BookNo(no as u32);
             publication.books.push((book.tenant.clone(), book.assets.clone()));
-            publication
-                .patterns
-                .extend(book.patterns.iter().map(|(pattern, _)| (book_no, pattern.clone())));
+            publication.patterns.extend(book.patterns.iter().map(|(pattern, _)| (book_no, pattern.clone())));
             publication.heads.push((book_no, book.seq, book.newest));
-            publication
-                .marks
-                .extend(marks.get(no).into_iter().flatten().map(|mark| (book_no, *mark)));
+            publication.marks.extend(marks.get(no).into_iter().flatten().map(|mark| (book_no, *mark)));
         }
         for (no, account) in state.accounts.iter().enumerate() {
             let account_no = AccountNo(no as u32);

@@ -174,3 +174,17 @@ impl Names for Naming<'_> {
         self.reading.asset(self.book, asset)
     }
 }
+
+impl Reading {
+    /// Id and path of an account.
+    pub fn name(&self, account: AccountNo) -> (Id, std::sync::Arc<str>) {
+        let accounts = self.engine.view.accounts.read();
+        let name = accounts.directory.name(account);
+        (name.id, name.path.clone())
+    }
+
+    /// Type of an account.
+    pub fn kind(&self, account: AccountNo) -> AccountKind {
+        self.engine.view.accounts.read().accounts[account.0 as usize].kind
+    }
+}

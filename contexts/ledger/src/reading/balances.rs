@@ -85,7 +85,8 @@ impl Reading {
             }
         };
         tokio::time::timeout(SETTLES_WITHIN, settled).await.map_err(|_| {
-            let mut problem = Problem::new(&NOT_YET_VISIBLE, "Commands of that time are still being written.");
+            let mut problem =
+                Problem::new(&NOT_YET_VISIBLE, "Commands of that time are still being written.");
             problem.retry_after_s = Some(1);
             problem
         })
@@ -115,7 +116,8 @@ impl Reading {
             let books = self.engine.view.books.read();
             let head = &books[book.0 as usize];
             let later = seq.div_ceil(MARK_EVERY) as usize;
-            let exact = (seq % MARK_EVERY == 1).then(|| head.marks.get((seq / MARK_EVERY) as usize)).flatten();
+            let exact =
+                (seq % MARK_EVERY == 1).then(|| head.marks.get((seq / MARK_EVERY) as usize)).flatten();
             exact.or(head.marks.get(later)).map_or(head.newest, |mark| mark.position)
         };
         loop {
@@ -153,7 +155,8 @@ impl Reading {
         bound: Bound,
     ) -> io::Result<Option<BalanceSeen>> {
         let newest = self.engine.view.newest_of(balance);
-        let Some((place, record)) = self.newest_before(newest, |place| place.position() <= bound.position)? else {
+        let Some((place, record)) = self.newest_before(newest, |place| place.position() <= bound.position)?
+        else {
             return Ok(None);
         };
         let counters = record.effect.postings()[place.posting()].after;
@@ -174,7 +177,8 @@ impl Reading {
             }
             let links = record.links[place.posting()];
             // The jump is taken if it does not pass what is looked for.
-            place = if links.jump != NOWHERE && !early_enough(links.jump) { links.jump } else { links.previous };
+            place =
+                if links.jump != NOWHERE && !early_enough(links.jump) { links.jump } else { links.previous };
         }
         Ok(None)
     }

@@ -47,7 +47,9 @@ impl Reading {
                 return Ok(None);
             }
             // The key leads to the first record; its id leads to the newest.
-            if let Some(newest) = self.visible(keyed.id(book, found.id)).await.map_err(|fault| unreadable(&fault))? {
+            if let Some(newest) =
+                self.visible(keyed.id(book, found.id)).await.map_err(|fault| unreadable(&fault))?
+            {
                 let newest = self.record(newest)?;
                 return Ok(Some(Story { first: found, newest }));
             }
@@ -64,6 +66,19 @@ impl Reading {
             None => return Ok(None),
         }
         Ok(Some(Story { first: found, newest }))
+    }
+
+    /// What is known of an id without waiting for what is being written.
+    pub fn story_now(&self, book: BookNo, id: Id) -> Result<Option<Story>, Problem> {
+        let hash = self.engine.keyed.id(book, id);
+        let end = self.engine.view.durable().end;
+        let position = self.engine.index.get(hash).map_err(|fault| unreadable(&fault))?;
+        let Some(position) = position.filter(|position| *position < end) else { return Ok(None) };
+        let newest = self.record(position)?;
+        match first_of(&newest, id).filter(|_| newest.book == book) {
+            Some(first) => Ok(Some(Story { first: self.record(first)?, newest })),
+            None => Ok(None),
+        }
     }
 
     /// The durable position of a name. One that is being written is waited for: it becomes durable, or
@@ -93,7 +108,9 @@ impl Reading {
 fn is_under(record: &Record, wanted: Wanted<'_>) -> bool {
     match wanted {
         Wanted::Id(id) => record.id == id,
-        Wanted::Key(key) => record.keys.key.as_deref() == Some(key) && !matches!(record.effect, Effect::Batch(_)),
+        Wanted::Key(key) => {
+            record.keys.key.as_deref() == Some(key) && !matches!(record.effect, Effect::Batch(_))
+        }
         Wanted::Ref(unique) => {
             let details = record.command.as_ref().and_then(|command| command.details());
             details.and_then(|details| details.unique_ref.as_deref()) == Some(unique)

@@ -84,9 +84,8 @@ impl Reading {
         most: usize,
         cursor: Option<u64>,
     ) -> io::Result<Vec<HistoryRow>> {
-        let fits = |place: Place| {
-            place.position() <= bound.position && cursor.is_none_or(|cursor| place.0 < cursor)
-        };
+        let fits =
+            |place: Place| place.position() <= bound.position && cursor.is_none_or(|cursor| place.0 < cursor);
         let mut found = self.newest_before(newest, fits)?;
         let mut rows = Vec::new();
         while let Some((place, record)) = found {

@@ -76,10 +76,16 @@ impl Reading {
         Ok(trial)
     }
 
-    fn balance_of(&self, book: BookNo, asset: Option<AssetNo>, no: BalanceNo) -> Option<(AccountNo, AssetNo)> {
+    fn balance_of(
+        &self,
+        book: BookNo,
+        asset: Option<AssetNo>,
+        no: BalanceNo,
+    ) -> Option<(AccountNo, AssetNo)> {
         let accounts = self.engine.view.accounts.read();
         let seen = accounts.balances[no.0 as usize];
-        let fits = accounts.directory.name(seen.account).book == book && asset.is_none_or(|asset| asset == seen.asset);
+        let fits = accounts.directory.name(seen.account).book == book
+            && asset.is_none_or(|asset| asset == seen.asset);
         fits.then_some((seen.account, seen.asset))
     }
 
