@@ -1,6 +1,8 @@
 //! The server over real sockets: slow, broken, oversized and half-closed requests, the drain, and what every answer
 //! carries.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests may panic, too")]
+
 use platform_http::json::{Document, Reader};
 use platform_http::{
     Access, Answer, Body, By, Doc, Info, Key, Limits, Open, Payload, Query, RateLimit, Refusal, Routes,
@@ -9,7 +11,7 @@ use platform_http::{
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
@@ -241,16 +243,11 @@ async fn slow_bodies_time_out() {
     let head = "POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n{\"te";
     send(running.address, head.as_bytes()).await.refused(408, "request-timeout");
 
-    // A drip that never pauses for long runs into the time of the whole request.
+    // Where the whole request has less time than a pause in its body.
     let running = ordinary().await;
-    let mut stream = TcpStream::connect(running.address).await.unwrap();
-    stream.write_all(b"POST /v1/brief HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").await.unwrap();
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(400) {
-        let _ = stream.write_all(b" ").await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    read(&mut stream).await.refused(408, "request-timeout");
+    let head = "POST /v1/brief HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n{\"te";
+    send(running.address, head.as_bytes()).await.refused(408, "request-timeout");
+    // Where it is not the client who is slow.
     get(&running, "/v1/late").await.refused(503, "unavailable");
 }
 
