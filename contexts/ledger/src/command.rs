@@ -1,6 +1,6 @@
 //! Commands in canonical form: what a caller asked for, whatever spelling it came in.
 
-use crate::accounts::model::{AccountNo, ChangeAccount, Lifecycle, OpenAccount};
+use crate::accounts::model::{AccountNo, AccountRef, ChangeAccount, Lifecycle, OpenAccount};
 use crate::books::model::{Pattern, RegisterAsset};
 use crate::entries::model::{PostEntry, ReverseEntry};
 use crate::holds::model::{ActOnHold, PlaceHold};
@@ -91,6 +91,19 @@ impl Command {
             | Self::ChangeAccount(..)
             | Self::MoveAccount(..) => None,
         }
+    }
+
+    /// Accounts of its postings, as far as they are named by number.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountNo> {
+        let postings = match self {
+            Self::PostEntry(entry) => &entry.postings[..],
+            Self::PlaceHold(hold) => &hold.postings[..],
+            _ => &[],
+        };
+        postings.iter().filter_map(|posting| match posting.account {
+            AccountRef::Known(account) => Some(account),
+            AccountRef::Path(_) | AccountRef::Id(_) => None,
+        })
     }
 
     /// When it counts, if the caller said.

@@ -2,6 +2,8 @@
 //! to one further back, so that a posting at any past place is found in O(log n) steps, and adding one
 //! reads nothing but this small resident stack (E. W. Myers, "An applicative random-access stack", 1983).
 
+use smallvec::SmallVec;
+
 /// Bits of a stack word that hold the place; the rest hold the rank of its tree.
 const PLACE_BITS: u32 = 58;
 const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
@@ -44,9 +46,10 @@ pub struct Links {
     pub jump: Place,
 }
 
-/// Roots of the trees of a balance's postings, newest last; at most log₂ n + 1.
+/// Roots of the trees of a balance's postings, newest last; at most log₂ n + 1. Two of them take no more
+/// room than a pointer to more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stack(Vec<u64>);
+pub struct Stack(SmallVec<[u64; 2]>);
 
 impl Stack {
     /// Adds a posting and returns its pointers.
@@ -84,7 +87,7 @@ impl Stack {
 
     /// From the words of a snapshot.
     pub fn from_words(words: Vec<u64>) -> Self {
-        Self(words)
+        Self(SmallVec::from_slice(&words))
     }
 }
 
@@ -110,7 +113,8 @@ mod tests {
                 steps += 1;
             }
             assert_eq!(at.position(), wanted);
-            assert!(steps <= 2 * 14, "{steps} steps to {wanted}");
+            // Myers' bound: 3 ⌊log₂ (n + 1)⌋ − 2.
+            assert!(steps <= 3 * 13 - 2, "{steps} steps to {wanted}");
         }
     }
 }

@@ -66,8 +66,9 @@ pub struct Account {
     pub newest: u64,
 }
 
-/// One account in one asset.
+/// One account in one asset: two lines of the processor's cache.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Balance {
     /// Its counters.
     pub counters: Counters,
@@ -193,6 +194,17 @@ impl State {
         owner.first = no;
         self.note(|| Undo::NewBalance);
         no
+    }
+
+    /// Reads what deciding about these accounts will read. In a tight loop the processor waits for many
+    /// lines of memory at once; in the course of deciding it would wait for one after another.
+    pub fn fetch(&self, accounts: impl Iterator<Item = AccountNo>) {
+        let seen = accounts.fold(0, |seen, account| {
+            let first = self.accounts.get(account.0 as usize).map_or(NO_BALANCE, |account| account.first);
+            let Some(balance) = self.balances.get(first.0 as usize) else { return seen };
+            seen ^ balance.counters.debits as u64 ^ balance.last_seq ^ balance.stack.newest().0
+        });
+        std::hint::black_box(seen);
     }
 
     /// From here on every change is remembered, until [`State::keep`] or [`State::roll_back`].

@@ -14,6 +14,9 @@ use crate::state::BookNames;
 use hashbrown::HashSet;
 use kernel::{Problem, Timestamp};
 
+/// Commands whose accounts are fetched together: what they touch fits the first level of the cache.
+pub(super) const AHEAD: usize = 64;
+
 impl Core {
     /// Takes up to `most` commands of a batch; hands it back if some are left.
     pub fn batch(&mut self, mut batch: Box<OpenBatch>, most: usize) -> Option<Box<OpenBatch>> {
@@ -45,6 +48,10 @@ impl Core {
         let from = batch.outcomes.len();
         let to = (from + most).min(batch.job.commands.len());
         for place in from..to {
+            if (place - from).is_multiple_of(AHEAD) {
+                let ahead = &batch.job.commands[place..to.min(place + AHEAD)];
+                self.state.fetch(ahead.iter().flatten().flat_map(|request| request.command.accounts()));
+            }
             let outcome = match &batch.job.commands[place] {
                 Err(problem) => Outcome::Refused(problem.clone()),
                 Ok(request) => {
@@ -178,7 +185,7 @@ impl Core {
         let Some((key, digest)) = &job.key else { return Ok(None) };
         let hash = self.lookup.keyed.text(job.book, Namespace::BatchKey, key);
         let fault = |fault: std::io::Error| Stopped::fault(&fault);
-        let Some(position) = self.lookup.index.get(hash).map_err(fault)? else { return Ok(None) };
+        let Some(position) = self.lookup.find(hash).map_err(fault)? else { return Ok(None) };
         let record = self.lookup.record(position).map_err(fault)?;
         match record.effect {
             Effect::Batch(batch) if record.keys.key.as_deref() == Some(key) => {

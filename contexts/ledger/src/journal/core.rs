@@ -52,7 +52,6 @@ pub struct Core {
     time: Option<Timestamp>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) publication: Publication,
-    keys: Vec<(KeyHash, Option<u64>)>,
     shown: (usize, usize, usize),
     scratch: Vec<u8>,
     pub(super) decisions: Vec<Decision>,
@@ -89,7 +88,6 @@ impl Core {
             time: None,
             waiters: Vec::new(),
             publication: Publication::default(),
-            keys: Vec::new(),
             shown,
             scratch: Vec::new(),
             decisions: Vec::new(),
@@ -472,8 +470,7 @@ impl Core {
     }
 
     pub(super) fn insert(&mut self, key: KeyHash, position: u64) {
-        let before = self.lookup.index.insert(key, position);
-        self.keys.push((key, before));
+        self.lookup.names.insert(key, position);
     }
 
     /// Whether there is something to hand over.
@@ -501,7 +498,8 @@ impl Core {
             sealed,
             publication: std::mem::take(&mut self.publication),
             waiters: std::mem::take(&mut self.waiters),
-            keys: std::mem::take(&mut self.keys),
+            names: self.lookup.names.hand_over(),
+            index: self.lookup.index.clone(),
         }
     }
 
@@ -521,6 +519,7 @@ impl Core {
     /// The group that was handed over is durable.
     pub fn settled(&mut self) {
         self.lookup.in_flight = None;
+        self.lookup.names.settled();
     }
 }
 

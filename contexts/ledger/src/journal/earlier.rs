@@ -23,7 +23,7 @@ impl Core {
     pub(super) fn earlier(&self, book: BookNo, request: &Request) -> Result<Option<Outcome>, Stopped> {
         let mut found: Option<Record> = None;
         for (name, hash) in self.names(book, request) {
-            let position = self.lookup.index.get(hash).map_err(|fault| Stopped::fault(&fault))?;
+            let position = self.lookup.find(hash).map_err(|fault| Stopped::fault(&fault))?;
             let Some(position) = position else { continue };
             let record = self.first_under(book, request, name, position)?;
             let conflict = |fields| {

@@ -1,6 +1,7 @@
 //! The engine: the core on one thread, the writer on another, the keeper on a third.
 //! While one group is being made durable the next is decided; there are no timers but for holds.
 
+use super::batch::AHEAD;
 use super::core::{Core, Parts};
 use super::disk::Disk;
 use super::frame::Contents;
@@ -10,12 +11,14 @@ use super::job::{BatchJob, Job, OpenBatch, SingleJob};
 use super::keeper::Keeper;
 use super::keys::Keyed;
 use super::lookup::Lookup;
+use super::names::Names;
 use super::record::OriginAt;
 use super::recovery::{Recovered, recover};
 use super::segments::{Identity, Segments};
 use super::view::{Durable, View};
 use super::writer::Writer;
 use crate::books::model::BookNo;
+use crate::command::Command;
 use crate::refusal::{LEDGER_BUSY, LEDGER_UNAVAILABLE, OUTCOME_UNKNOWN};
 use kernel::{Clock, IdSource, Problem, Tenant};
 use parking_lot::{Condvar, Mutex};
@@ -67,7 +70,7 @@ struct Queue {
     jobs: VecDeque<Job>,
     bulk: VecDeque<Box<OpenBatch>>,
     writer_free: bool,
-    failed: Option<(Handed, String)>,
+    failed: Option<Box<(Handed, String)>>,
     closing: bool,
     sleeping: bool,
 }
@@ -300,6 +303,7 @@ pub fn new_lookup(segments: &Arc<Segments>, index: &Arc<Index>, identity: Identi
         segments: segments.clone(),
         index: index.clone(),
         keyed: Keyed::new(identity),
+        names: Names::new(index),
         start: end,
         contents: Contents::default(),
         in_flight: None,
@@ -349,11 +353,14 @@ impl Sequencer {
         let mut taken = VecDeque::new();
         loop {
             let (mut slice, closing) = match self.await_work(&mut taken) {
-                Work::Failed(handed, fault) => return self.fail(handed, &fault, taken),
+                Work::Failed(failed) => return self.fail(failed.0, &failed.1, taken),
                 Work::Some { slice, closing } => (slice, closing),
             };
-            for job in taken.drain(..) {
-                self.take(job);
+            while !taken.is_empty() {
+                self.fetch(&taken);
+                for job in taken.drain(..taken.len().min(AHEAD)) {
+                    self.take(job);
+                }
             }
             if let Some(batch) = slice.take()
                 && let Some(rest) = self.core.batch(batch, SLICE)
@@ -372,8 +379,8 @@ impl Sequencer {
         let shared = self.shared.clone();
         let mut queue = shared.queue.lock();
         loop {
-            if let Some((handed, fault)) = queue.failed.take() {
-                return Work::Failed(handed, fault);
+            if let Some(failed) = queue.failed.take() {
+                return Work::Failed(failed);
             }
             if queue.writer_free {
                 self.core.settled();
@@ -404,6 +411,15 @@ impl Sequencer {
                 return Work::Some { slice: None, closing: queue.closing };
             }
         }
+    }
+
+    /// Fetches what the next jobs will touch.
+    fn fetch(&self, taken: &VecDeque<Job>) {
+        let commands = taken.iter().take(AHEAD).filter_map(|job| match job {
+            Job::Single(job) => Some(&job.request.command),
+            Job::Batch(_) | Job::Book(..) | Job::Wake => None,
+        });
+        self.core.state.fetch(commands.flat_map(Command::accounts));
     }
 
     fn take(&mut self, job: Job) {
@@ -438,7 +454,7 @@ impl Sequencer {
             queue.writer_free = false;
         }
         let handed = self.core.hand_over();
-        self.names += handed.keys.len() as u64;
+        self.names += handed.names.len() as u64;
         // The writer ends only after this side does.
         self.send.send(handed).expect("the writer is there");
     }
@@ -452,7 +468,7 @@ impl Sequencer {
             && queue.bulk.is_empty()
     }
 
-    /// A write failed: names go back to what is durable, everybody is told, nothing more is decided.
+    /// A write failed: everybody is told, nothing more is decided.
     fn fail(mut self, mut handed: Handed, fault: &str, taken: VecDeque<Job>) {
         tracing::error!(
             fault,
@@ -460,11 +476,6 @@ impl Sequencer {
         );
         self.shared.poisoned.store(true, Ordering::Release);
         let mut next = self.core.hand_over();
-        for group in [&next, &handed] {
-            for (key, before) in group.keys.iter().rev() {
-                self.core.lookup.index.restore(*key, *before);
-            }
-        }
         self.shared.view.poison();
         handed.fail(&outcome_unknown());
         next.fail(&outcome_unknown());
@@ -478,7 +489,7 @@ impl Sequencer {
 }
 
 enum Work {
-    Failed(Handed, String),
+    Failed(Box<(Handed, String)>),
     Some { slice: Option<Box<OpenBatch>>, closing: bool },
 }
 
@@ -487,6 +498,8 @@ fn write_groups(mut writer: Writer, shared: &Shared, receive: &Receiver<Handed>)
         match writer.commit(&handed) {
             Ok(()) => {
                 shared.groups.fetch_add(1, Ordering::Relaxed);
+                // The sequencer uses the memory again.
+                handed.names = Arc::default();
                 {
                     let mut queue = shared.queue.lock();
                     queue.writer_free = true;
@@ -497,7 +510,7 @@ fn write_groups(mut writer: Writer, shared: &Shared, receive: &Receiver<Handed>)
             }
             Err(fault) => {
                 let mut queue = shared.queue.lock();
-                queue.failed = Some((handed, fault.to_string()));
+                queue.failed = Some(Box::new((handed, fault.to_string())));
                 queue.sleeping = false;
                 shared.wake.notify_one();
                 return;

@@ -1,7 +1,8 @@
 //! A commit group: what arrived while the last one was written, and what of it readers will see.
 
 use super::frame::{Contents, HEAD};
-use super::keys::KeyHash;
+use super::index::Index;
+use super::names::GroupNames;
 use super::record::{Record, take_record};
 use crate::accounts::model::{AccountKind, AccountNo, BalanceNo};
 use crate::books::model::{AssetNo, BookNo, Pattern};
@@ -108,14 +109,21 @@ pub struct Handed {
     pub publication: Publication,
     /// Who waits.
     pub waiters: Vec<Waiter>,
-    /// Keys that went into the index and what they replaced, to be undone if the write fails.
-    pub keys: Vec<(KeyHash, Option<u64>)>,
+    /// Its names.
+    pub names: Arc<GroupNames>,
+    /// Where they go once it is durable.
+    pub index: Arc<Index>,
 }
 
 impl Handed {
     /// Whether there is anything to write.
     pub fn is_empty(&self) -> bool {
         self.sealed.contents.count == 0
+    }
+
+    /// Makes its records findable by everybody: it is durable.
+    pub fn name(&self) {
+        self.index.insert_all(self.names.iter().map(|(key, position)| (*key, *position)));
     }
 
     /// Answers everybody.

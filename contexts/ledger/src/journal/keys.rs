@@ -17,14 +17,15 @@ pub enum Namespace {
     Ref,
 }
 
-/// Low bits of an id that are masked; above are its time, which keeps its order, and its version.
-const MASKED_BITS: u32 = 76;
+/// Low bits of an id to which its book's offset is added. The bits above them in that word mark the variant
+/// of a UUID and take the carry, so that time-ordered ids keep their order.
+const OFFSET_BITS: u32 = 62;
 
 /// Hashes names of one journal.
 #[derive(Clone, Debug)]
 pub struct Keyed {
     secret: [u8; 32],
-    masks: Vec<u128>,
+    offsets: Vec<u64>,
 }
 
 impl Keyed {
@@ -33,7 +34,7 @@ impl Keyed {
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(&identity.secret.to_le_bytes());
         secret[16..].copy_from_slice(&identity.journal.to_le_bytes());
-        Self { secret, masks: Vec::new() }
+        Self { secret, offsets: Vec::new() }
     }
 
     fn half(&self, parts: &[&[u8]]) -> u128 {
@@ -46,24 +47,24 @@ impl Keyed {
         u128::from_le_bytes(half)
     }
 
-    fn mask(&self, book: BookNo) -> u128 {
-        match self.masks.get(book.0 as usize) {
-            Some(mask) => *mask,
-            None => self.half(&[b"id", &book.0.to_le_bytes()]) & ((1 << MASKED_BITS) - 1),
+    fn offset(&self, book: BookNo) -> u64 {
+        match self.offsets.get(book.0 as usize) {
+            Some(offset) => *offset,
+            None => self.half(&[b"id", &book.0.to_le_bytes()]) as u64 & ((1 << OFFSET_BITS) - 1),
         }
     }
 
-    /// Remembers the masks of this many books.
+    /// Remembers the offsets of this many books.
     pub fn prepare(&mut self, books: usize) {
-        while self.masks.len() < books {
-            let mask = self.half(&[b"id", &(self.masks.len() as u32).to_le_bytes()]);
-            self.masks.push(mask & ((1 << MASKED_BITS) - 1));
+        while self.offsets.len() < books {
+            self.offsets.push(self.offset(BookNo(self.offsets.len() as u32)));
         }
     }
 
-    /// An id of a book: its time stays in front, the rest is masked, so that ids of two books do not meet.
+    /// An id of a book: its time stays in front, the rest is moved, so that ids of two books do not meet.
     pub fn id(&self, book: BookNo, id: Id) -> KeyHash {
-        split(id.0 ^ self.mask(book))
+        let [high, low] = split(id.0);
+        [high, low.wrapping_add(self.offset(book))]
     }
 
     /// A text key of a book.

@@ -4,7 +4,8 @@
 use super::frame::{Contents, HEAD};
 use super::group::Sealed;
 use super::index::Index;
-use super::keys::Keyed;
+use super::keys::{KeyHash, Keyed};
+use super::names::Names;
 use super::record::{Record, take_record};
 use super::segments::{Segments, damage};
 use crate::accounts::model::Settings;
@@ -27,6 +28,8 @@ pub struct Lookup {
     pub index: Arc<Index>,
     /// Hashes of names.
     pub keyed: Keyed,
+    /// Names that the index does not know yet.
+    pub names: Names,
     /// Where the group being filled starts.
     pub start: u64,
     /// Its contents so far.
@@ -45,6 +48,11 @@ pub struct Overlay {
 }
 
 impl Lookup {
+    /// The newest position of a name, durable or not.
+    pub fn find(&self, key: KeyHash) -> io::Result<Option<u64>> {
+        self.names.find(&self.index, key)
+    }
+
     /// The record at a position, durable or not.
     pub fn record(&self, position: u64) -> io::Result<Record> {
         if position >= self.start {
@@ -92,7 +100,7 @@ impl Lookup {
 
     /// The record that made the thing of this id, and the newest that speaks of it.
     pub fn by_id(&self, book: BookNo, id: Id) -> io::Result<Option<(Record, Record)>> {
-        let Some(position) = self.index.get(self.keyed.id(book, id))? else { return Ok(None) };
+        let Some(position) = self.find(self.keyed.id(book, id))? else { return Ok(None) };
         let newest = self.record(position)?;
         if newest.book != book {
             return Err(damage(format_args!(

@@ -16,6 +16,7 @@ pub mod job;
 pub mod keeper;
 pub mod keys;
 pub mod lookup;
+pub mod names;
 mod problems;
 pub mod record;
 pub mod recovery;

@@ -55,8 +55,7 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
     let mut namer = Namer { keyed: Keyed::new(identity), index: &index };
     let mut scanner = Scanner::new(&segments, snapshot.place);
     let mut frames = 0;
-    loop {
-        let Ok(frame) = scanner.next()? else { break };
+    while let Ok(frame) = scanner.next()? {
         frame.each_record(|mut record| {
             replayed.apply(&mut record);
             namer.keyed.prepare(replayed.state.books.len());

@@ -74,6 +74,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next frame, or how the journal ends. Damage is an error that names the place.
+    #[expect(clippy::should_implement_trait, reason = "the frame is lent from the scanner")]
     pub fn next(&mut self) -> io::Result<Result<Frame<'_>, End>> {
         let position = self.place.position;
         let mut sector = [0; SECTOR];

@@ -50,6 +50,8 @@ impl Writer {
         segment.file.sync()?;
         let end = sealed.position + sealed.extent;
         self.place = Place { position: end, hash, last: sealed.position };
+        // Names before the end that covers them: who sees the end finds what it covers.
+        handed.name();
         self.view.publish(&handed.publication, end, sealed.time);
         Ok(())
     }

@@ -26,6 +26,8 @@ pub const GENERATION_KEYS: usize = 880_000;
 const SHARDS: usize = 16;
 /// Which bits of the hash choose the shard: the table uses the low ones and the top seven.
 const SHARD_SHIFT: u32 = 40;
+/// Keys that are inserted while readers wait: some tens of microseconds.
+const LOCKED_KEYS: usize = 512;
 /// Room above the even share of a shard, as a fraction of it: 1/32.
 const SHARE_SLACK: usize = 32;
 /// A table with fewer slots than this is never too large to keep.
@@ -66,16 +68,27 @@ impl Memory {
         shard.newest.get(hash, key).or_else(|| shard.frozen.iter().find_map(|table| table.get(hash, key)))
     }
 
-    /// Returns the position the newest generation had for the key.
-    pub fn insert(&self, key: KeyHash, position: u64) -> Option<u64> {
-        let hash = self.seeds.hash(key);
-        self.shard(hash).write().newest.insert(hash, Located { key, position })
+    /// Puts keys into the newest generation. All shards are locked for some hundred keys at a time: no
+    /// locked instruction stands between one key and the next, so their misses of the cache overlap.
+    pub fn insert_all(&self, keys: impl Iterator<Item = (KeyHash, u64)>) {
+        let mut keys = keys.peekable();
+        while keys.peek().is_some() {
+            let mut shards: SmallVec<[_; SHARDS]> = self.shards.iter().map(RwLock::write).collect();
+            for (key, position) in keys.by_ref().take(LOCKED_KEYS) {
+                let hash = self.seeds.hash(key);
+                shards[shard_of(hash)].newest.insert(hash, Located { key, position });
+            }
+        }
     }
 
-    /// Puts back what `insert` returned.
-    pub fn restore(&self, key: KeyHash, previous: Option<u64>) {
-        let hash = self.seeds.hash(key);
-        self.shard(hash).write().newest.restore(hash, key, previous);
+    /// The highest time-ordered key.
+    pub fn latest_timed(&self) -> KeyHash {
+        let latest = |shard: &RwLock<Shard>| {
+            let shard = shard.read();
+            let frozen = shard.frozen.iter().map(|table| table.spans.latest_timed());
+            frozen.fold(shard.newest.spans.latest_timed(), Ord::max)
+        };
+        self.shards.iter().map(latest).max().unwrap_or_default()
     }
 
     /// Freezes the newest generation and returns its number. Spares are used; where the background
@@ -145,8 +158,12 @@ impl Memory {
     }
 
     fn shard(&self, hash: u64) -> &RwLock<Shard> {
-        &self.shards[(hash >> SHARD_SHIFT) as usize % SHARDS]
+        &self.shards[shard_of(hash)]
     }
+}
+
+fn shard_of(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT) as usize % SHARDS
 }
 
 /// What the generations hold.
@@ -197,26 +214,14 @@ impl Table {
         self.slots.find(hash, |slot| slot.key == key).map(|slot| slot.position)
     }
 
-    fn insert(&mut self, hash: u64, located: Located) -> Option<u64> {
+    fn insert(&mut self, hash: u64, located: Located) {
         self.spans.add(located.key);
         let seeds = self.seeds;
         match self.slots.entry(hash, |slot| slot.key == located.key, |slot| seeds.hash(slot.key)) {
-            Entry::Occupied(mut slot) => Some(mem::replace(&mut slot.get_mut().position, located.position)),
+            Entry::Occupied(mut slot) => slot.get_mut().position = located.position,
             Entry::Vacant(slot) => {
                 slot.insert(located);
-                None
             }
-        }
-    }
-
-    fn restore(&mut self, hash: u64, key: KeyHash, previous: Option<u64>) {
-        let mut slot = self
-            .slots
-            .find_entry(hash, |slot| slot.key == key)
-            .expect("an insert is undone in the generation it went into");
-        match previous {
-            Some(position) => slot.get_mut().position = position,
-            None => drop(slot.remove()),
         }
     }
 }

@@ -63,6 +63,11 @@ impl Spans {
         span.high = span.high.max(key);
     }
 
+    /// The highest time-ordered id; zero for none.
+    pub fn latest_timed(&self) -> KeyHash {
+        self.0[1].high
+    }
+
     /// False if the key is certainly not in the set.
     pub fn may_hold(&self, key: KeyHash) -> bool {
         let span = &self.0[usize::from(is_timed(key))];

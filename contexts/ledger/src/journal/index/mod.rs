@@ -141,22 +141,26 @@ impl Index {
         Ok(None)
     }
 
-    /// Notes a newer position of the key, and returns the one this generation had: what `restore`
-    /// wants to undo the insert. For the writer alone.
-    pub fn insert(&self, key: KeyHash, position: u64) -> Option<u64> {
-        self.memory.insert(key, position)
+    /// Notes a newer position of the key. For the writer alone.
+    pub fn insert(&self, key: KeyHash, position: u64) {
+        self.insert_all([(key, position)].into_iter());
     }
 
-    /// Undoes an insert of the present generation. Several are undone in reverse order.
-    ///
-    /// # Panics
-    /// If the generation does not have the key: its inserts were undone before, or it rotated.
-    pub fn restore(&self, key: KeyHash, previous: Option<u64>) {
-        self.memory.restore(key, previous);
+    /// Notes newer positions of many keys: cheaper than one at a time. For the writer alone.
+    pub fn insert_all(&self, keys: impl Iterator<Item = (KeyHash, u64)>) {
+        self.memory.insert_all(keys);
+    }
+
+    /// No time-ordered key is above this one.
+    #[must_use]
+    pub fn latest_timed(&self) -> KeyHash {
+        let runs = self.runs.load();
+        let latest = runs.iter().map(|run| run.header().spans.latest_timed());
+        latest.fold(self.memory.latest_timed(), Ord::max)
     }
 
     /// Starts a new generation and returns the number of the one now frozen. For the writer alone,
-    /// when no insert may still have to be undone.
+    /// between groups.
     pub fn rotate(&self) -> u64 {
         self.memory.rotate()
     }
