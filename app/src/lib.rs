@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 mod output;
+mod problems;
 mod serve;
 pub mod wiring;
 

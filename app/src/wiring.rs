@@ -3,8 +3,12 @@
 
 use crate::data_dir::{DataDir, LOCK};
 use crate::output::Failure;
+use crate::problems;
 use identity::{Door, Doorkeeper, Keys, Setting};
 use kernel::{Clock, IdSource, RandomIds, SystemClock};
+use ledger::Ledger;
+use ledger::journal::disk::RealDisk;
+use ledger::journal::engine::Settings as LedgerSettings;
 use platform_http::{Declared, Info, Limits, Open, Schema, Site, openapi as document};
 use std::net::IpAddr;
 use std::path::Path;
@@ -28,6 +32,9 @@ pub struct Part {
     /// Whether a copy is sound.
     pub check: fn(copy: &Path) -> Result<(), Failure>,
 }
+
+/// Where the ledger keeps its journal in the data directory.
+pub const JOURNAL: &str = "journal";
 
 /// What the API's description says of the whole.
 const INFO: Info = Info {
@@ -59,15 +66,25 @@ pub struct House {
     pub keys: Keys,
     /// How requests get in.
     pub door: Door,
+    /// The books.
+    pub ledger: Ledger,
 }
 
 impl House {
     /// Opens what the directory keeps, for a server that listens on this address. The caller holds the lock.
-    pub fn open(data: &DataDir, listen: IpAddr, world: &World) -> Result<Self, Failure> {
+    pub fn open(
+        data: &DataDir,
+        listen: IpAddr,
+        world: &World,
+        settings: LedgerSettings,
+    ) -> Result<Self, Failure> {
         let keys = open_keys(data, world)?;
         // An IPv4 address in IPv6 clothes is judged as what it is.
         let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
-        Ok(Self { keys, door })
+        let opening = |source| Failure::io("opening the journal", source);
+        let disk = RealDisk::try_new(&data.join(JOURNAL)).map_err(opening)?;
+        let ledger = Ledger::open(Arc::new(disk), world.clock.clone(), world.ids.clone(), settings);
+        Ok(Self { keys, door, ledger: ledger.map_err(opening)? })
     }
 
     /// All routes, ready to answer.
@@ -75,9 +92,22 @@ impl House {
         let doorkeeper = Arc::new(Doorkeeper::new(self.keys.clone(), self.door));
         let keys = self.keys.clone();
         Site::builder(INFO, limits, doorkeeper, world.ids.clone())
+            .routes(ledger::http::routes().with_state(self.ledger.clone()))
             .schemas(schemas())
+            .problems(problems::PAGES)
+            .ready("ledger", ready(&self.ledger))
             .ready("identity", move || keys.ready().map_err(|refusal| refusal.to_string()))
             .build()
+    }
+}
+
+/// Whether the ledger takes commands.
+fn ready(ledger: &Ledger) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
+    let engine = ledger.engine().clone();
+    move || match (engine.refuses(), engine.clock_suspect()) {
+        (Some(problem), _) => Err(problem.detail),
+        (None, true) => Err("the clock jumped and an operator has not confirmed it".to_owned()),
+        (None, false) => Ok(()),
     }
 }
 
@@ -89,12 +119,12 @@ pub fn openapi() -> serde_json::Value {
 /// Every route: those of the contexts, then those that every process has.
 pub fn declared() -> Vec<Declared> {
     let bare = Site::builder(INFO, Limits::default(), Arc::new(Open::default()), Arc::new(RandomIds)).build();
-    bare.declared().to_vec()
+    ledger::http::routes().declared().into_iter().chain(bare.declared().iter().copied()).collect()
 }
 
 /// The shapes that the routes name.
 pub fn schemas() -> Vec<Schema> {
-    Vec::new()
+    ledger::http::schemas()
 }
 
 /// Opens the keys of a data directory.

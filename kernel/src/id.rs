@@ -98,7 +98,7 @@ impl IdSource for RandomIds {
     }
 
     fn random(&self) -> u128 {
-        uuid::Uuid::new_v4().as_u128() ^ (uuid::Uuid::new_v4().as_u128() << 1)
+        uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)
     }
 }
 

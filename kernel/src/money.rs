@@ -171,7 +171,7 @@ pub fn parse_minor(text: &str, scale: u8) -> Result<i128, InvalidAmount> {
         return Err(fault);
     }
     for _ in kept..scale as usize {
-        minor = minor * 10;
+        minor *= 10;
         if minor >= MINOR_LIMIT {
             return Err(InvalidAmount::TooLarge);
         }

@@ -314,7 +314,6 @@ macro_rules! slugs {
 slugs! {
     IDEMPOTENCY_CONFLICT "idempotency-conflict" 409 "The key was used for another command"
     UNKNOWN_ACCOUNT "unknown-account" 422 "A posting names an unknown account"
-    UNKNOWN_ASSET "unknown-asset" 422 "The currency is not registered"
     ACCOUNT_CLOSED "account-closed" 409 "The account is closed"
     ACCOUNT_FROZEN "account-frozen" 409 "The account is frozen on this side"
     ASSET_NOT_ALLOWED "asset-not-allowed" 422 "The account may not hold this asset"
