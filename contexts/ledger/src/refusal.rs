@@ -8,8 +8,13 @@ use crate::accounts::model::{AccountNo, BalanceNo};
 use crate::books::model::AssetNo;
 use crate::entries::model::Direction;
 use crate::holds::model::HoldState;
-use kernel::problem::{Datum, Slug};
+use kernel::problem::Slug;
 use kernel::{Id, Timestamp};
+
+mod problem;
+mod slugs;
+
+pub use slugs::*;
 
 /// The life of an account, as a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,58 +305,6 @@ pub trait Names {
 /// A balance that does not exist yet.
 pub const NO_BALANCE: BalanceNo = BalanceNo(u32::MAX);
 
-macro_rules! slugs {
-    ($($name:ident $code:literal $status:literal $title:literal)*) => {
-        $(
-            #[doc = $title]
-            pub static $name: Slug = Slug { code: $code, status: $status, title: $title };
-        )*
-        /// Every slug of the ledger, refusals and the engine's own.
-        pub static SLUGS: &[&Slug] = &[$(&$name),*];
-    };
-}
-
-slugs! {
-    IDEMPOTENCY_CONFLICT "idempotency-conflict" 409 "The key was used for another command"
-    UNKNOWN_ACCOUNT "unknown-account" 422 "A posting names an unknown account"
-    ACCOUNT_CLOSED "account-closed" 409 "The account is closed"
-    ACCOUNT_FROZEN "account-frozen" 409 "The account is frozen on this side"
-    ASSET_NOT_ALLOWED "asset-not-allowed" 422 "The account may not hold this asset"
-    SAME_ACCOUNT "same-account" 422 "Debit and credit are the same account"
-    UNBALANCED_ENTRY "unbalanced-entry" 422 "Debits and credits differ"
-    NOTHING_AVAILABLE "nothing-available" 422 "Nothing is available to post"
-    MAX_NEEDS_BOUND "max-needs-bound" 422 "The amount \"max\" has no bound here"
-    CONDITION_FAILED "condition-failed" 409 "A condition does not hold"
-    AMOUNT_OVERFLOW "amount-overflow" 422 "A balance would pass what can be counted"
-    INSUFFICIENT_FUNDS "insufficient-funds" 422 "The account has not enough available"
-    CEILING_EXCEEDED "ceiling-exceeded" 422 "The account's ceiling leaves too little room"
-    OVERRIDE_FORBIDDEN "override-forbidden" 403 "Passing limits needs a scope of its own"
-    EFFECTIVE_IN_FUTURE "effective-in-future" 422 "The effective time lies in the future"
-    HOLD_NOT_OPEN "hold-not-open" 409 "The hold is no longer open"
-    HOLD_EXPIRED "hold-expired" 409 "The hold has expired"
-    CAPTURE_EXCEEDS_HOLD "capture-exceeds-hold" 422 "The capture passes what was held"
-    VOID_EXCEEDS_HOLD "void-exceeds-hold" 422 "The void passes what is still held"
-    INVALID_EXTENSION "invalid-extension" 422 "The extension is not later than the present expiry"
-    EXPIRY_IN_PAST "expiry-in-past" 422 "The hold would expire in the past"
-    INVALID_SHARE "invalid-share" 422 "The partial amounts do not fit the postings"
-    REVERSAL_EXCEEDS_ENTRY "reversal-exceeds-entry" 422 "More would be reversed than was posted"
-    REVERSAL_OF_REVERSAL "reversal-of-reversal" 422 "A reversal is not reversed"
-    ACCOUNT_EXISTS "account-exists" 409 "The path or id is taken"
-    VERSION_MISMATCH "version-mismatch" 409 "The settings changed meanwhile"
-    ACCOUNT_STATE "account-state" 409 "The change does not fit the account's status"
-    ACCOUNT_NOT_EMPTY "account-not-empty" 409 "The account still has balances or open holds"
-    INVALID_LIMITS "invalid-limits" 422 "A floor lies above its ceiling"
-    PATTERN_OVERLAP "pattern-overlap" 409 "Two patterns would match one path"
-    QUOTA_EXCEEDED "quota-exceeded" 422 "The pattern's quota is used up"
-    ASSET_EXISTS "asset-exists" 409 "The asset is registered"
-    BATCH_REFUSED "batch-refused" 422 "A command of the atomic batch was refused"
-    CLOCK_SUSPECT "clock-suspect" 503 "The clock jumped; an operator must confirm the time"
-    OUTCOME_UNKNOWN "outcome-unknown" 503 "Whether the command was stored is not known"
-    LEDGER_UNAVAILABLE "ledger-unavailable" 503 "The ledger takes no commands now"
-    LEDGER_BUSY "ledger-busy" 503 "Too many commands are waiting"
-    NOT_YET_VISIBLE "not-yet-visible" 504 "The wanted record is not visible yet"
-}
-
 impl Refusal {
     /// Its class.
     pub fn slug(&self) -> &'static Slug {
@@ -391,135 +344,5 @@ impl Refusal {
             Self::AssetExists { .. } => &ASSET_EXISTS,
             Self::BatchRefused { .. } => &BATCH_REFUSED,
         }
-    }
-
-    /// The problem a caller sees, with names for numbers.
-    pub fn problem(&self, names: &dyn Names) -> kernel::Problem {
-        let mut problem = kernel::Problem::new(self.slug(), capitalised(&self.to_string()));
-        problem.data = self.data(names);
-        problem
-    }
-
-    fn data(&self, names: &dyn Names) -> Vec<(&'static str, Datum)> {
-        let amounts = |account, asset, first: (&'static str, i128), second: (&'static str, i128)| {
-            let mut data = account_data(names, account);
-            data.extend(asset_data(names, asset, &[first, second]));
-            data
-        };
-        match self {
-            Self::IdempotencyConflict { namespace, fields } => vec![
-                ("namespace", (*namespace).into()),
-                ("differing_fields", Datum::List(fields.iter().map(|field| (*field).into()).collect())),
-            ],
-            Self::KeyInBatch { namespace } => vec![("namespace", (*namespace).into())],
-            Self::UnknownAccount { named } => vec![("account", (&**named).into())],
-            Self::AccountClosed { account }
-            | Self::AmountOverflow { account }
-            | Self::AccountExists { account } => account_data(names, *account),
-            Self::AccountFrozen { account, direction } => {
-                let mut data = account_data(names, *account);
-                data.push(("direction", direction.as_str().into()));
-                data
-            }
-            Self::AssetNotAllowed { account, asset } => {
-                let mut data = account_data(names, *account);
-                data.extend(asset_data(names, *asset, &[]));
-                data
-            }
-            Self::Unbalanced { asset, debits, credits } => {
-                asset_data(names, *asset, &[("debits", *debits), ("credits", *credits)])
-            }
-            Self::MaxNeedsBound { posting } => vec![("posting", i64::from(*posting).into())],
-            Self::ConditionFailed { condition, found } => {
-                let mut data = vec![("condition", i64::from(*condition).into())];
-                data.extend(found.data(names));
-                data
-            }
-            Self::InsufficientFunds { account, asset, available, requested } => {
-                amounts(*account, *asset, ("available", *available), ("requested", *requested))
-            }
-            Self::CeilingExceeded { account, asset, room, requested } => {
-                amounts(*account, *asset, ("room", *room), ("requested", *requested))
-            }
-            Self::EffectiveInFuture { now } | Self::ExpiryInPast { now } => {
-                vec![("now", now.to_string().into())]
-            }
-            Self::HoldNotOpen { status } => vec![("hold_status", status.as_str().into())],
-            Self::CaptureExceedsHold { posting, capturable: left, requested, asset }
-            | Self::VoidExceedsHold { posting, remaining: left, requested, asset }
-            | Self::ReversalExceedsEntry { posting, remaining: left, requested, asset } => {
-                let mut data = vec![("posting", i64::from(*posting).into())];
-                data.extend(asset_data(names, *asset, &[("remaining", *left), ("requested", *requested)]));
-                data
-            }
-            Self::InvalidExtension { expires_at } => {
-                vec![("expires_at", expires_at.map_or(Datum::Null, |at| at.to_string().into()))]
-            }
-            Self::VersionMismatch { version } => vec![("version", i64::from(*version).into())],
-            Self::AccountState { status } => vec![("account_status", status.as_str().into())],
-            Self::AccountNotEmpty { open_holds } => vec![("open_holds", i64::from(*open_holds).into())],
-            Self::PatternOverlap { with } => vec![("pattern", (&**with).into())],
-            Self::QuotaExceeded { pattern, quota } => {
-                vec![("pattern", (&**pattern).into()), ("quota", (*quota as i64).into())]
-            }
-            Self::AssetExists { scale } => vec![("scale", i64::from(*scale).into())],
-            Self::BatchRefused { index, cause } => batch_data(*index, cause, names),
-            Self::NotFound(_)
-            | Self::SameAccount
-            | Self::NothingAvailable
-            | Self::OverrideForbidden
-            | Self::InvalidShare(_)
-            | Self::ReversalOfReversal
-            | Self::InvalidLimits => Vec::new(),
-        }
-    }
-}
-
-/// The thing a request is about does not exist; the page is the transport's own.
-pub static NOT_FOUND: Slug = Slug { code: "not-found", status: 404, title: "There is no such thing" };
-
-fn batch_data(index: u32, cause: &Refusal, names: &dyn Names) -> Vec<(&'static str, Datum)> {
-    let mut inner = vec![
-        ("code", cause.slug().code.into()),
-        ("title", cause.slug().title.into()),
-        ("detail", capitalised(&cause.to_string()).into()),
-    ];
-    inner.extend(cause.data(names));
-    vec![("index", i64::from(index).into()), ("cause", Datum::Object(inner))]
-}
-
-fn account_data(names: &dyn Names, account: AccountNo) -> Vec<(&'static str, Datum)> {
-    let (id, path) = names.account(account);
-    vec![("account", id.show(kernel::id::prefix::ACCOUNT).into()), ("path", path.into())]
-}
-
-fn asset_data(
-    names: &dyn Names,
-    asset: AssetNo,
-    amounts: &[(&'static str, i128)],
-) -> Vec<(&'static str, Datum)> {
-    let asset = names.asset(asset);
-    let mut data = vec![("asset", asset.code.as_str().into())];
-    for (name, minor) in amounts {
-        data.push((name, kernel::money::print_minor(*minor, asset.scale).into()));
-    }
-    data
-}
-
-impl Found {
-    fn data(self, names: &dyn Names) -> Vec<(&'static str, Datum)> {
-        match self {
-            Self::Version(version) => vec![("version", i64::from(version).into())],
-            Self::Seq(seq) => vec![("last_seq", (seq as i64).into())],
-            Self::Amount(asset, minor) => asset_data(names, asset, &[("found", minor)]),
-        }
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).chain(['.']).collect(),
-        None => String::new(),
     }
 }
