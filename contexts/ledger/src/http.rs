@@ -1,12 +1,14 @@
 //! The ledger over HTTP: which routes there are, and what each takes and answers. No rule lives here.
 
 mod accounts;
+mod balances;
 mod batches;
 mod books;
 mod documented;
 mod entries;
 mod feed;
 mod holds;
+mod lists;
 mod parse;
 mod render;
 mod schemas;
@@ -35,7 +37,7 @@ const WRITES: Access = Access::Scope(WRITE);
 /// Every route of the ledger; they still need it.
 pub fn routes() -> Routes<Ledger> {
     let routes = Routes::new("Ledger");
-    let routes = accounts::routes(books::routes(routes));
+    let routes = balances::routes(accounts::routes(books::routes(routes)));
     let routes = holds::routes(entries::routes(routes));
     let routes = documented::routes(batches::routes(routes));
     trial::routes(feed::routes(routes))

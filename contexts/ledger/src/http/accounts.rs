@@ -1,7 +1,8 @@
-//! Accounts: open, read, list, change, freeze, thaw, close; balances and history.
+//! Accounts: open, read, list, change, freeze, thaw, close.
 
+use super::lists::{currency, list_end, list_start, open_cursor, wait_min_seq, wait_seq};
 use super::parse::{self, MAX_WORD, METADATA, Resolver, account_segment, body, optional_body, own_id};
-use super::render::{Json, Render};
+use super::render::Json;
 use super::{Failure, READS, WRITES, book_of};
 use crate::Ledger;
 use crate::accounts::model::{
@@ -11,17 +12,16 @@ use crate::accounts::model::{
 use crate::books::model::{AssetNo, BookNo};
 use crate::command::{Command, Manner};
 use crate::effect::Effect;
-use crate::reading::{AccountFilter, AccountSeen, Order, When};
+use crate::reading::{AccountFilter, AccountSeen};
 use crate::refusal as slug;
 use axum::extract::State;
-use kernel::{Caller, Cursor, Problem, Timestamp, id::prefix};
+use kernel::{Caller, Cursor, Problem, id::prefix};
 use platform_http::json::Object;
 use platform_http::{Answer, Body, By, Doc, Key, Parameter, Payload, Query, Routes, Segment, slugs};
 
 /// Most assets an account's list names.
 const MAX_ASSETS: usize = 100;
 const CURSOR_ACCOUNTS: u64 = 1;
-const CURSOR_HISTORY: u64 = 2;
 
 const KINDS: [(&str, AccountKind); 5] = [
     ("asset", AccountKind::Asset),
@@ -31,16 +31,50 @@ const KINDS: [(&str, AccountKind); 5] = [
     ("expense", AccountKind::Expense),
 ];
 
-const NAME: Parameter =
+pub(super) const NAME: Parameter =
     Parameter { name: "account", about: "Its id, its path, or n for the path accounts:n.", kind: "string" };
-const AT: Parameter = Parameter {
-    name: "at",
-    about: "A recorded time (RFC 3339) or a record number; the newest state without it.",
-    kind: "string",
-};
-const CURRENCY: Parameter = Parameter { name: "currency", about: "Only this currency.", kind: "string" };
-const MIN_SEQ: Parameter =
+pub(super) const CURRENCY: Parameter =
+    Parameter { name: "currency", about: "Only this currency.", kind: "string" };
+pub(super) const MIN_SEQ: Parameter =
     Parameter { name: "min_seq", about: "Wait until the record of this number is visible.", kind: "integer" };
+
+const OPEN: Doc = Doc {
+    name: "account_open",
+    summary: "Open an account",
+    body: Some(Body {
+        schema: "AccountOpen",
+        example: r#"{"path":"customers:ada:wallet","type":"liability","constraints":[{"currency":"EUR","floor":"0"}]}"#,
+        lines: false,
+    }),
+    ok: (201, "Account"),
+    problems: const { &[&slug::ACCOUNT_EXISTS, &slug::INVALID_LIMITS] },
+    ..Doc::NONE
+};
+
+const LIST: Doc = Doc {
+    name: "account_list",
+    summary: "List accounts, newest first",
+    query: &[
+        Parameter { name: "prefix", about: "Paths that start so.", kind: "string" },
+        Parameter { name: "type", about: "Only this type.", kind: "string" },
+        Parameter { name: "status", about: "open, frozen or closed.", kind: "string" },
+        CURRENCY,
+        MIN_SEQ,
+    ],
+    detail: "Filter by metadata with `metadata.KEY=VALUE`. A page may end early with a cursor when a filter skips very many accounts.",
+    ok: (200, "AccountList"),
+    ..Doc::NONE
+};
+
+const CHANGE: Doc = Doc {
+    name: "account_change",
+    summary: "Change an account's settings",
+    path: &[NAME],
+    body: Some(Body { schema: "AccountChange", example: r#"{"metadata":{"tier":"gold"}}"#, lines: false }),
+    ok: (200, "Account"),
+    problems: const { &[&slug::VERSION_MISMATCH, &slug::ACCOUNT_STATE, &slug::INVALID_LIMITS] },
+    ..Doc::NONE
+};
 
 pub(super) fn routes(routes: Routes<Ledger>) -> Routes<Ledger> {
     let moved = |name, summary, example| Doc {
@@ -53,73 +87,40 @@ pub(super) fn routes(routes: Routes<Ledger>) -> Routes<Ledger> {
         ..Doc::NONE
     };
     routes
-        .post("/v1/accounts", WRITES, account_open, Doc {
-            name: "account_open",
-            summary: "Open an account",
-            body: Some(Body {
-                schema: "AccountOpen",
-                example: r#"{"path":"customers:ada:wallet","type":"liability","constraints":[{"currency":"EUR","floor":"0"}]}"#,
-                lines: false,
-            }),
-            ok: (201, "Account"),
-            problems: const { &[&slug::ACCOUNT_EXISTS, &slug::INVALID_LIMITS] },
-            ..Doc::NONE
-        })
-        .list("/v1/accounts", READS, account_list, Doc {
-            name: "account_list",
-            summary: "List accounts, newest first",
-            query: &[
-                Parameter { name: "prefix", about: "Paths that start so.", kind: "string" },
-                Parameter { name: "type", about: "Only this type.", kind: "string" },
-                Parameter { name: "status", about: "open, frozen or closed.", kind: "string" },
-                CURRENCY,
-                MIN_SEQ,
-            ],
-            detail: "Filter by metadata with `metadata.KEY=VALUE`. A page may end early with a cursor when a filter skips very many accounts.",
-            ok: (200, "AccountList"),
-            ..Doc::NONE
-        })
-        .get("/v1/accounts/{account}", READS, account_read, Doc {
-            name: "account_read",
-            summary: "Read an account",
-            path: &[NAME],
-            query: &[MIN_SEQ],
-            ok: (200, "Account"),
-            ..Doc::NONE
-        })
-        .patch("/v1/accounts/{account}", WRITES, account_change, Doc {
-            name: "account_change",
-            summary: "Change an account's settings",
-            path: &[NAME],
-            body: Some(Body { schema: "AccountChange", example: r#"{"metadata":{"tier":"gold"}}"#, lines: false }),
-            ok: (200, "Account"),
-            problems: const { &[&slug::VERSION_MISMATCH, &slug::ACCOUNT_STATE, &slug::INVALID_LIMITS] },
-            ..Doc::NONE
-        })
-        .post("/v1/accounts/{account}/freezes", WRITES, account_freeze, moved("account_freeze", "Freeze an account", r#"{"side":"debits","reason":"lost card"}"#))
-        .post("/v1/accounts/{account}/thaws", WRITES, account_thaw, moved("account_thaw", "Thaw an account", r#"{"reason":"card found"}"#))
-        .post("/v1/accounts/{account}/closures", WRITES, account_close, moved("account_close", "Close an account for good", r#"{"reason":"customer left"}"#))
-        .get("/v1/accounts/{account}/balances", READS, account_balances, Doc {
-            name: "account_balances",
-            summary: "Read balances, now or at a past moment",
-            path: &[NAME],
-            query: &[AT, CURRENCY, MIN_SEQ],
-            ok: (200, "Balances"),
-            problems: const { &[&slug::NOT_YET_VISIBLE] },
-            ..Doc::NONE
-        })
-        .list("/v1/accounts/{account}/entries", READS, account_history, Doc {
-            name: "account_history",
-            summary: "An account's postings with running balances",
-            path: &[NAME],
-            query: &[
-                CURRENCY,
-                Parameter { name: "order", about: "desc (newest first) or asc.", kind: "string" },
-                MIN_SEQ,
-            ],
-            ok: (200, "History"),
-            ..Doc::NONE
-        })
+        .post("/v1/accounts", WRITES, account_open, OPEN)
+        .list("/v1/accounts", READS, account_list, LIST)
+        .get(
+            "/v1/accounts/{account}",
+            READS,
+            account_read,
+            Doc {
+                name: "account_read",
+                summary: "Read an account",
+                path: &[NAME],
+                query: &[MIN_SEQ],
+                ok: (200, "Account"),
+                ..Doc::NONE
+            },
+        )
+        .patch("/v1/accounts/{account}", WRITES, account_change, CHANGE)
+        .post(
+            "/v1/accounts/{account}/freezes",
+            WRITES,
+            account_freeze,
+            moved("account_freeze", "Freeze an account", r#"{"side":"debits","reason":"lost card"}"#),
+        )
+        .post(
+            "/v1/accounts/{account}/thaws",
+            WRITES,
+            account_thaw,
+            moved("account_thaw", "Thaw an account", r#"{"reason":"card found"}"#),
+        )
+        .post(
+            "/v1/accounts/{account}/closures",
+            WRITES,
+            account_close,
+            moved("account_close", "Close an account for good", r#"{"reason":"customer left"}"#),
+        )
 }
 
 /// The account a path names, or 404.
@@ -204,19 +205,6 @@ async fn account_read(
     let mut json = Json::new();
     render(&ledger, book, &mut json, &account);
     Ok(Answer::ok(json.done()))
-}
-
-pub(super) async fn wait_min_seq(ledger: &Ledger, book: BookNo, query: Query) -> Result<(), Problem> {
-    let seq = query.integer("min_seq");
-    query.into_result()?;
-    wait_seq(ledger, book, seq).await
-}
-
-pub(super) async fn wait_seq(ledger: &Ledger, book: BookNo, seq: Option<u64>) -> Result<(), Problem> {
-    match seq {
-        Some(seq) => ledger.reading.await_seq(book, seq).await,
-        None => Ok(()),
-    }
 }
 
 /// An account as JSON.
@@ -323,48 +311,6 @@ async fn account_list(State(ledger): State<Ledger>, By(by): By, query: Query) ->
     Ok(list_end(json, next))
 }
 
-/// A currency in a query.
-pub(super) fn currency(ledger: &Ledger, book: BookNo, query: &Query) -> Option<AssetNo> {
-    let code = query.parsed("currency", kernel::AssetCode::parse)?;
-    let found = ledger.reading.asset_no(book, code);
-    if found.is_none() {
-        query.fault("currency", "unknown-asset", "is not registered");
-    }
-    found.map(|(no, _)| no)
-}
-
-/// Opens a cursor of this list.
-pub(super) fn open_cursor<const N: usize>(
-    query: &Query,
-    cursor: Option<Cursor>,
-    kind: u64,
-) -> Option<[u64; N]> {
-    match cursor?.open(kind) {
-        Ok(place) => Some(place),
-        Err(fault) => {
-            query.fault("cursor", "invalid-value", fault);
-            None
-        }
-    }
-}
-
-/// `{"data":[`
-pub(super) fn list_start() -> Json {
-    let mut json = Json::new();
-    json.open(b'{');
-    json.name("data");
-    json.open(b'[');
-    json
-}
-
-/// `],"next_cursor":…}`
-pub(super) fn list_end(mut json: Json, next: Option<Cursor>) -> Answer {
-    json.close(b']');
-    json.maybe("next_cursor", next.map(|cursor| cursor.show()).as_deref());
-    json.close(b'}');
-    Answer::ok(json.done())
-}
-
 async fn account_change(
     State(ledger): State<Ledger>,
     By(by): By,
@@ -452,132 +398,4 @@ async fn account_move(
     })?;
     let request = ledger.request(key, None, Command::MoveAccount(account, change, reason));
     answer_settings(&ledger, &by, book, request, 201).await
-}
-
-/// `at`: a time, or a record's number.
-pub(super) fn when(ledger: &Ledger, query: &Query) -> When {
-    let Some(text) = query.text("at", 64) else { return When::Now };
-    if let Ok(seq) = text.parse::<u64>() {
-        return When::Seq(seq);
-    }
-    match Timestamp::parse(text) {
-        Ok(at) if at < ledger.now() => When::Time(at),
-        Ok(_) => {
-            query.fault("at", "invalid-value", "must lie in the past");
-            When::Now
-        }
-        Err(fault) => {
-            query.fault("at", "invalid-value", format_args!("{fault}, or a record's number"));
-            When::Now
-        }
-    }
-}
-
-async fn account_balances(
-    State(ledger): State<Ledger>,
-    By(by): By,
-    Segment(name): Segment,
-    query: Query,
-) -> Result<Answer, Failure> {
-    let book = book_of(&ledger, &by).await?;
-    let (when, only, min_seq) =
-        (when(&ledger, &query), currency(&ledger, book, &query), query.integer("min_seq"));
-    query.into_result()?;
-    wait_seq(&ledger, book, min_seq).await?;
-    let account = named(&ledger, book, &name)?;
-    let bound = ledger.reading.bound(book, when).await?;
-    let (id, path) = ledger.reading.name(account);
-    let normal = ledger.reading.kind(account).normal_side();
-    let mut json = Json::new();
-    json.open(b'{');
-    json.id("account", id, prefix::ACCOUNT);
-    json.text("path", &path);
-    json.number("at_seq", bound.seq);
-    json.name("data");
-    json.open(b'[');
-    let render = Render { reading: &ledger.reading, book };
-    for seen in ledger.reading.balances(account, bound)? {
-        if only.is_some_and(|only| only != seen.asset) {
-            continue;
-        }
-        let asset = ledger.reading.asset(book, seen.asset);
-        json.next();
-        json.open(b'{');
-        render.balance(&mut json, seen.asset, &seen.counters, normal);
-        let counters = &seen.counters;
-        for (side, posted, pending) in [
-            ("debits", counters.debits, counters.debits_pending),
-            ("credits", counters.credits, counters.credits_pending),
-        ] {
-            json.name(side);
-            json.open(b'{');
-            json.amount("posted", posted, asset);
-            json.amount("pending", pending, asset);
-            json.close(b'}');
-        }
-        json.number("last_seq", seen.last_seq);
-        json.close(b'}');
-    }
-    json.close(b']');
-    json.close(b'}');
-    Ok(Answer::ok(json.done()))
-}
-
-async fn account_history(
-    State(ledger): State<Ledger>,
-    By(by): By,
-    Segment(name): Segment,
-    query: Query,
-) -> Result<Answer, Failure> {
-    let book = book_of(&ledger, &by).await?;
-    let (limit, cursor, min_seq) = (query.limit(), query.cursor(), query.integer("min_seq"));
-    let only = currency(&ledger, book, &query);
-    let orders = [("desc", Order::Descending), ("asc", Order::Ascending)];
-    let order = query.choice("order", &orders).unwrap_or(Order::Descending);
-    let cursor = open_cursor::<1>(&query, cursor, CURSOR_HISTORY).map(|[place]| place);
-    query.into_result()?;
-    wait_seq(&ledger, book, min_seq).await?;
-    let account = named(&ledger, book, &name)?;
-    let bound = ledger.reading.bound(book, When::Now).await?;
-    let page = ledger.reading.history(account, only, bound, order, limit.get(), cursor)?;
-    let normal = ledger.reading.kind(account).normal_side();
-    let mut json = list_start();
-    for row in &page.rows {
-        json.next();
-        history_row(&ledger, book, &mut json, row, normal);
-    }
-    Ok(list_end(json, page.next.map(|place| Cursor::new(CURSOR_HISTORY, &[place]))))
-}
-
-fn history_row(
-    ledger: &Ledger,
-    book: BookNo,
-    json: &mut Json,
-    row: &crate::reading::HistoryRow,
-    normal: crate::entries::model::Direction,
-) {
-    let record = &row.record;
-    let posting = &record.effect.postings()[row.posting];
-    let asset = ledger.reading.asset(book, posting.asset);
-    let details = record.command.as_ref().and_then(|command| command.details());
-    json.open(b'{');
-    let hold = matches!(record.effect, Effect::Held { .. });
-    json.id("entry", record.id, if hold { prefix::HOLD } else { prefix::ENTRY });
-    json.number("seq", record.seq);
-    json.plain("type", super::render::entry_type(record));
-    json.time("recorded_at", record.at);
-    let effective = record.command.as_ref().and_then(|command| command.effective_at());
-    json.time("effective_at", effective.unwrap_or(record.at));
-    json.plain("direction", posting.direction.as_str());
-    json.amount("amount", posting.amount, asset);
-    json.plain("currency", asset.code.as_str());
-    json.name("balance");
-    json.open(b'{');
-    json.amount("posted", posting.after.posted(normal), asset);
-    json.amount("pending", posting.after.pending(normal), asset);
-    json.amount("available", posting.after.available(normal), asset);
-    json.close(b'}');
-    json.maybe("reference", details.and_then(|details| details.reference.as_deref()));
-    json.maybe("description", details.and_then(|details| details.text.description.as_deref()));
-    json.close(b'}');
 }

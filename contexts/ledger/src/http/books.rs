@@ -1,6 +1,7 @@
 //! Assets and patterns of a book, and the operator's word about the clock.
 
-use super::accounts::{assets, limits, list_end, list_start, open_cursor};
+use super::accounts::{assets, limits};
+use super::lists::{list_end, list_start, open_cursor};
 use super::parse::{MAX_WORD, Resolver, body};
 use super::render::Json;
 use super::{ADMIN, Failure, READS, WRITES, book_of};

@@ -143,7 +143,7 @@ async fn entry_find(State(ledger): State<Ledger>, By(by): By, query: Query) -> R
         query.fault("key", "missing-field", "give either key or ref");
     }
     query.into_result()?;
-    super::accounts::wait_seq(&ledger, book, min_seq).await?;
+    super::lists::wait_seq(&ledger, book, min_seq).await?;
     let wanted = match (&key, &unique) {
         (Some(key), _) => Wanted::Key(key),
         (None, unique) => Wanted::Ref(unique.as_deref().unwrap_or_default()),
@@ -159,7 +159,7 @@ async fn entry_read(
     query: Query,
 ) -> Result<Answer, Failure> {
     let book = book_of(&ledger, &by).await?;
-    super::accounts::wait_min_seq(&ledger, book, query).await?;
+    super::lists::wait_min_seq(&ledger, book, query).await?;
     let id = match id.starts_with("hold_") {
         true => path_id(&id, prefix::HOLD)?,
         false => path_id(&id, prefix::ENTRY)?,

@@ -143,7 +143,7 @@ async fn hold_read(
     query: Query,
 ) -> Result<Answer, Failure> {
     let book = book_of(&ledger, &by).await?;
-    super::accounts::wait_min_seq(&ledger, book, query).await?;
+    super::lists::wait_min_seq(&ledger, book, query).await?;
     let id = path_id(&id, prefix::HOLD)?;
     let story = ledger.reading.story(book, Wanted::Id(id)).await?;
     let story = story.filter(|story| matches!(story.first.effect, Effect::Held { .. }));

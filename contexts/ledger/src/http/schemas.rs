@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 /// Every named schema.
 pub fn schemas() -> Vec<Schema> {
-    let mut all = requests();
-    all.extend(answers());
+    let mut all = settings_requests();
+    all.extend(movement_requests());
+    all.extend(settings_answers());
+    all.extend(movement_answers());
     all
 }
 
@@ -114,11 +116,7 @@ fn with(mut fields: Value, more: Value) -> Value {
     fields
 }
 
-fn requests() -> Vec<Schema> {
-    let command = json!({"type": "object", "required": ["type"], "description": "The fields of the route of this type; captures and the like name `hold`, reversals name `entry`.", "properties": {
-        "type": {"type": "string", "enum": ["entry", "posting", "hold", "capture", "void", "increment", "extension", "reversal", "account"]},
-        "key": text("An idempotency key of this command alone.")
-    }});
+fn settings_requests() -> Vec<Schema> {
     vec![
         (
             "AssetRegister",
@@ -176,6 +174,15 @@ fn requests() -> Vec<Schema> {
                 }),
             ),
         ),
+    ]
+}
+
+fn movement_requests() -> Vec<Schema> {
+    let command = json!({"type": "object", "required": ["type"], "description": "The fields of the route of this type; captures and the like name `hold`, reversals name `entry`.", "properties": {
+        "type": {"type": "string", "enum": ["entry", "posting", "hold", "capture", "void", "increment", "extension", "reversal", "account"]},
+        "key": text("An idempotency key of this command alone.")
+    }});
+    vec![
         ("EntryPost", object(&["postings"], entry_fields())),
         (
             "HoldPlace",
@@ -237,7 +244,7 @@ fn balances() -> Value {
     }))})
 }
 
-fn answers() -> Vec<Schema> {
+fn settings_answers() -> Vec<Schema> {
     let asset = json!({"code": text("Its code."), "scale": number("Decimals."), "name": {"type": ["string", "null"]}, "seq": number("Its record.")});
     let side = answer(json!({"posted": text("Posted."), "pending": text("Held.")}));
     let account = json!({
@@ -247,20 +254,6 @@ fn answers() -> Vec<Schema> {
         "description": {"type": ["string", "null"]}, "metadata": metadata(), "version": number("Of its settings."),
         "opened_at": text("When."), "updated_at": text("When."), "seq": number("The record of its settings.")
     });
-    let entry = json!({
-        "id": text("ent_…"), "seq": {"type": ["integer", "null"]}, "type": text("entry, reversal, capture, void, increment, extension, expiry."),
-        "status": text("posted, pending, released; rehearsed for a dry run."), "recorded_at": text("When it was written."), "effective_at": text("When it counts."),
-        "postings": {"type": "array"}, "balances": balances(), "reference": {"type": ["string", "null"]}, "ref": text("If it has one."),
-        "party": {"type": ["string", "null"]}, "description": {"type": ["string", "null"]}, "metadata": metadata(),
-        "reverses": text("For reversals: what."), "hold": text("For captures and the like: which.")
-    });
-    let hold = with(
-        entry.clone(),
-        json!({
-            "status": {"type": "string", "enum": ["open", "captured", "voided", "expired", "rehearsed"]},
-            "expires_at": {"type": ["string", "null"]}
-        }),
-    );
     vec![
         ("Asset", answer(asset)),
         ("AssetList", list("Asset")),
@@ -292,6 +285,25 @@ fn answers() -> Vec<Schema> {
             ),
         ),
         ("History", list("HistoryRow")),
+    ]
+}
+
+fn movement_answers() -> Vec<Schema> {
+    let entry = json!({
+        "id": text("ent_…"), "seq": {"type": ["integer", "null"]}, "type": text("entry, reversal, capture, void, increment, extension, expiry."),
+        "status": text("posted, pending, released; rehearsed for a dry run."), "recorded_at": text("When it was written."), "effective_at": text("When it counts."),
+        "postings": {"type": "array"}, "balances": balances(), "reference": {"type": ["string", "null"]}, "ref": text("If it has one."),
+        "party": {"type": ["string", "null"]}, "description": {"type": ["string", "null"]}, "metadata": metadata(),
+        "reverses": text("For reversals: what."), "hold": text("For captures and the like: which.")
+    });
+    let hold = with(
+        entry.clone(),
+        json!({
+            "status": {"type": "string", "enum": ["open", "captured", "voided", "expired", "rehearsed"]},
+            "expires_at": {"type": ["string", "null"]}
+        }),
+    );
+    vec![
         ("Entry", answer(entry)),
         ("Hold", answer(hold)),
         (

@@ -1,6 +1,6 @@
 //! The trial balance.
 
-use super::accounts::{currency, open_cursor, wait_seq, when};
+use super::lists::{currency, open_cursor, wait_seq, when};
 use super::render::Json;
 use super::{Failure, READS, book_of};
 use crate::Ledger;

@@ -30,14 +30,10 @@ impl Refusal {
             | Self::AmountOverflow { account }
             | Self::AccountExists { account } => account_data(names, *account),
             Self::AccountFrozen { account, direction } => {
-                let mut data = account_data(names, *account);
-                data.push(("direction", direction.as_str().into()));
-                data
+                also(account_data(names, *account), vec![("direction", direction.as_str().into())])
             }
             Self::AssetNotAllowed { account, asset } => {
-                let mut data = account_data(names, *account);
-                data.extend(asset_data(names, *asset, &[]));
-                data
+                also(account_data(names, *account), asset_data(names, *asset, &[]))
             }
             Self::Unbalanced { asset, debits, credits } => {
                 asset_data(names, *asset, &[("debits", *debits), ("credits", *credits)])
@@ -96,6 +92,14 @@ fn batch_data(index: u32, cause: &Refusal, names: &dyn Names) -> Vec<(&'static s
     ];
     inner.extend(cause.data(names));
     vec![("index", i64::from(index).into()), ("cause", Datum::Object(inner))]
+}
+
+fn also(
+    mut data: Vec<(&'static str, Datum)>,
+    more: Vec<(&'static str, Datum)>,
+) -> Vec<(&'static str, Datum)> {
+    data.extend(more);
+    data
 }
 
 fn account_data(names: &dyn Names, account: AccountNo) -> Vec<(&'static str, Datum)> {
