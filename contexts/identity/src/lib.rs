@@ -11,7 +11,7 @@ mod store;
 
 pub use http::Doorkeeper;
 pub use model::{ApiKey, Created, Door, Identity, NewKey, Standing};
-pub use refusal::{Error, Refusal};
+pub use refusal::Refusal;
 
 use cache::Cache;
 use kernel::{Clock, Cursor, Id, IdSource, Limit, Page, Scopes, Secret, Tenant};
@@ -43,6 +43,17 @@ pub struct Keys {
     store: Store,
     cache: Arc<Cache>,
     setting: Setting,
+}
+
+/// A refusal or a fault.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Failed.
+    #[error("the file of API keys failed")]
+    Fault(#[from] platform_store::Error),
 }
 
 impl Keys {

@@ -60,14 +60,3 @@ pub enum Refusal {
     )]
     NoKeys,
 }
-
-/// A refusal or a fault.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Refused.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Failed.
-    #[error("the file of API keys failed")]
-    Fault(#[from] platform_store::Error),
-}

@@ -150,6 +150,8 @@ pub struct Decision {
     pub book: BookNo,
     /// Its number in the book.
     pub seq: u64,
+    /// Whose record it is, if anybody's.
+    pub party: Option<Box<str>>,
     /// Its number among the records of its party, else among the book's without one.
     pub party_seq: u64,
     /// The id of what it made.

@@ -112,7 +112,14 @@ pub fn open_book(
     state.apply(moment.book, 0, &effect);
     let mut judge = Judge { state, moment, out };
     let (seq, party_seq) = judge.state.number(moment.book, None);
-    judge.out.push(Decision { book: moment.book, seq, party_seq, id: moment.ids.next(), effect });
+    judge.out.push(Decision {
+        book: moment.book,
+        seq,
+        party: None,
+        party_seq,
+        id: moment.ids.next(),
+        effect,
+    });
     for (path, kind) in crate::books::model::FIRST_ACCOUNTS {
         let id = moment.ids.next();
         judge.open(id, crate::decide::account::plain(path, kind), None);
@@ -142,6 +149,6 @@ impl Judge<'_> {
         let book = self.moment.book;
         let (seq, party_seq) = self.state.number(book, party);
         self.state.apply(book, seq, &effect);
-        self.out.push(Decision { book, seq, party_seq, id, effect });
+        self.out.push(Decision { book, seq, party: party.map(Box::from), party_seq, id, effect });
     }
 }

@@ -213,7 +213,7 @@ impl Core {
         let (seq, party_seq) = self.state.number(book, None);
         let effect =
             Effect::Batch(Batch { atomic: batch.job.atomic, digest, outcomes: batch.outcomes.clone() });
-        let decision = Decision { book, seq, party_seq, id: self.ids.next(), effect };
+        let decision = Decision { book, seq, party: None, party_seq, id: self.ids.next(), effect };
         let hash = self.lookup.keyed.text(book, Namespace::BatchKey, &key);
         let position =
             self.write_keyed(decision, &Keys { key: Some(key), own_id: false }, None, &batch.origin);

@@ -291,7 +291,8 @@ impl Core {
         let party = request.command.details().and_then(|details| details.party.as_deref());
         let (seq, party_seq) = self.state.number(book, party);
         let effect = Effect::Refused(problem.into());
-        let decision = Decision { book, seq, party_seq, id: request.id, effect };
+        let party = party.map(Box::from);
+        let decision = Decision { book, seq, party, party_seq, id: request.id, effect };
         self.write(decision, Some(request), origin);
     }
 
@@ -325,7 +326,7 @@ impl Core {
             keys: &job.request.keys,
             origin: &OriginAt::Nobody,
             command: Some(&job.request.command),
-            party: job.request.command.details().and_then(|details| details.party.as_deref()),
+            party: decision.party.as_deref(),
             answer: None,
             previous: 0,
             salt: 0,
@@ -361,13 +362,6 @@ impl Core {
         let book = &mut self.state.books[decision.book.0 as usize];
         let previous = std::mem::replace(&mut book.newest, position);
         let implied = implied_command(&decision);
-        let party = match &decision.effect {
-            Effect::Held { hold, .. } | Effect::HoldMoved { hold, .. } => hold.party.clone(),
-            Effect::Reversed { .. } | Effect::Posted { .. } | Effect::Refused(_) => {
-                request.and_then(|request| request.command.details()?.party.clone())
-            }
-            _ => None,
-        };
         let salt =
             if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
         let draft = Draft {
@@ -375,7 +369,7 @@ impl Core {
             keys,
             origin,
             command: request.map(|request| &request.command).or(implied.as_ref()),
-            party: party.as_deref(),
+            party: decision.party.as_deref(),
             answer: None,
             previous,
             salt,
