@@ -16,8 +16,42 @@ pub struct Pen<'a> {
     pub text: &'a mut Vec<u8>,
 }
 
+/// Integers below this are eight bytes at most, and are packed as one word without a branch per byte.
+const WORD_LIMIT: u64 = 1 << 56;
+/// Seven bits of every byte.
+const SEVENS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+
+/// Puts each seven bits of an integer below `WORD_LIMIT` into a byte of their own.
+const fn spread(value: u64) -> u64 {
+    let halves = (value & 0x0fff_ffff) | (value & 0x00ff_ffff_f000_0000) << 4;
+    let quarters = (halves & 0x0000_3fff_0000_3fff) | (halves & 0x0fff_c000_0fff_c000) << 2;
+    (quarters & 0x007f_007f_007f_007f) | (quarters & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+/// Undoes [`spread`].
+const fn gather(bytes: u64) -> u64 {
+    let quarters = (bytes & 0x007f_007f_007f_007f) | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let halves = (quarters & 0x0000_3fff_0000_3fff) | (quarters & 0x3fff_0000_3fff_0000) >> 2;
+    (halves & 0x0fff_ffff) | (halves & 0x0fff_ffff_0000_0000) >> 4
+}
+
 /// Appends an unsigned integer, seven bits a byte.
-pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub fn put_u64(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+    } else if value < WORD_LIMIT {
+        let last = value.ilog2() / 7;
+        let marks = !SEVENS & ((1 << (8 * last)) - 1);
+        out.extend_from_slice(&(spread(value) | marks).to_le_bytes());
+        out.truncate(out.len() - 7 + last as usize);
+    } else {
+        put_long(out, value.into());
+    }
+}
+
+#[cold]
+fn put_long(out: &mut Vec<u8>, mut value: u128) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -26,12 +60,12 @@ pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends an unsigned 128-bit integer, seven bits a byte.
-pub fn put_u128(out: &mut Vec<u8>, mut value: u128) {
-    while value > u128::from(u64::MAX) {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+#[inline]
+pub fn put_u128(out: &mut Vec<u8>, value: u128) {
+    match u64::try_from(value) {
+        Ok(value) => put_u64(out, value),
+        Err(_) => put_long(out, value),
     }
-    put_u64(out, value as u64);
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -218,7 +252,36 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Takes an integer that ends within the next eight bytes, if there are that many.
+#[inline]
+fn take_word(from: &mut &[u8]) -> Option<u64> {
+    let word = u64::from_le_bytes(*from.first_chunk()?);
+    let ends = !word & !SEVENS;
+    if ends == 0 {
+        return None;
+    }
+    let bits = ends.trailing_zeros() + 1;
+    *from = &from[(bits / 8) as usize..];
+    Some(gather(word & SEVENS & (u64::MAX >> (64 - bits))))
+}
+
+#[inline]
 fn take_u64(from: &mut &[u8]) -> Result<u64, Malformed> {
+    match take_word(from) {
+        Some(value) => Ok(value),
+        None => take_long_u64(from),
+    }
+}
+
+#[inline]
+fn take_u128(from: &mut &[u8]) -> Result<u128, Malformed> {
+    match take_word(from) {
+        Some(value) => Ok(value.into()),
+        None => take_long_u128(from),
+    }
+}
+
+fn take_long_u64(from: &mut &[u8]) -> Result<u64, Malformed> {
     let mut value = 0_u64;
     for (place, byte) in from.iter().enumerate().take(10) {
         value |= u64::from(byte & 0x7f) << (7 * place);
@@ -230,7 +293,7 @@ fn take_u64(from: &mut &[u8]) -> Result<u64, Malformed> {
     Err(Malformed("an integer does not end"))
 }
 
-fn take_u128(from: &mut &[u8]) -> Result<u128, Malformed> {
+fn take_long_u128(from: &mut &[u8]) -> Result<u128, Malformed> {
     let mut value = 0_u128;
     for (place, byte) in from.iter().enumerate().take(19) {
         value |= u128::from(byte & 0x7f) << (7 * place);
@@ -253,6 +316,26 @@ fn take_text<'a>(from: &mut &'a [u8]) -> Result<&'a str, Malformed> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn integers_of_every_length() {
+        for bits in 0..=127 {
+            for value in [(1_u128 << bits) - 1, 1 << bits, (1 << bits) + 1] {
+                let mut bytes = Vec::new();
+                put_u128(&mut bytes, value);
+                let significant = 128 - value.leading_zeros();
+                assert_eq!(bytes.len() as u32, significant.div_ceil(7).max(1), "{value}");
+                for tail in [0, 16] {
+                    let mut longer = bytes.clone();
+                    longer.extend_from_slice(&[0xff; 16][..tail]);
+                    assert_eq!(take_u128(&mut &longer[..]), Ok(value));
+                    if let Ok(value) = u64::try_from(value) {
+                        assert_eq!(take_u64(&mut &longer[..]), Ok(value));
+                    }
+                }
+            }
+        }
+    }
 
     proptest! {
         #[test]

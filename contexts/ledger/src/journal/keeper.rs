@@ -51,10 +51,7 @@ impl Keeper {
             let Ok(frame) = scanner.next()? else {
                 return Err(damage(format_args!("the journal ends before {position}, which was durable")));
             };
-            frame.each_record(|mut record| {
-                replayed.apply(&mut record);
-                Ok(())
-            })?;
+            frame.replay(&mut replayed, |_| {})?;
         }
         let runs = self.index.runs().into_iter().map(|run| run.name).collect();
         Ok(Snapshot { place: scanner.place, replayed, runs })

@@ -8,7 +8,7 @@
 
 use super::disk::Disk;
 use super::index::{GENERATION_KEYS, Index};
-use super::keys::{Keyed, Namespace};
+use super::keys::{KeyHash, Keyed, Namespace};
 use super::record::Record;
 use super::replay::Replayed;
 use super::scan::{Place, Scanner};
@@ -52,16 +52,12 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
     let (snapshot, index) = newest_snapshot(&**disk, identity)?;
     let snapshot_at = snapshot.place.position;
     let mut replayed = snapshot.replayed;
-    let mut namer = Namer { keyed: Keyed::new(identity), index: &index };
+    let mut namer = Namer { keyed: Keyed::new(identity), index: &index, names: Vec::new() };
     let mut scanner = Scanner::new(&segments, snapshot.place);
     let mut frames = 0;
     while let Ok(frame) = scanner.next()? {
-        frame.each_record(|mut record| {
-            replayed.apply(&mut record);
-            namer.keyed.prepare(replayed.state.books.len());
-            namer.name(&record);
-            Ok(())
-        })?;
+        frame.replay(&mut replayed, |record| namer.name(record))?;
+        namer.settle(replayed.state.books.len());
         frames += 1;
     }
     scanner.mend(|| disk.sync_names())?;
@@ -98,9 +94,17 @@ pub struct Namer<'a> {
     pub keyed: Keyed,
     /// Where they go.
     pub index: &'a Index,
+    /// Those of the frame being read.
+    pub names: Vec<(KeyHash, u64)>,
 }
 
 impl Namer<'_> {
+    /// Puts the names of a frame into the index; so many books are known now.
+    pub fn settle(&mut self, books: usize) {
+        self.index.insert_all(self.names.drain(..));
+        self.keyed.prepare(books);
+    }
+
     /// Adds a record's names, as the sequencer did when it was written.
     pub fn name(&mut self, record: &Record) {
         let (book, position) = (record.book, record.position);
@@ -112,9 +116,7 @@ impl Namer<'_> {
                 | Effect::Pattern(_)
                 | Effect::Book { .. }
         );
-        let insert = |key| {
-            self.index.insert(key, position);
-        };
+        let mut insert = |key| self.names.push((key, position));
         if record.keys.own_id || found_by_id {
             insert(self.keyed.id(book, record.id));
         }

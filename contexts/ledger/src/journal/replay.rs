@@ -16,6 +16,14 @@ pub struct Replayed {
 }
 
 impl Replayed {
+    /// Applies the next records and forgets them. What they touch is fetched at once.
+    pub fn apply_all(&mut self, records: &mut Vec<Record>) {
+        let touched = records.iter().flat_map(|record| record.effect.postings());
+        self.state.fetch(touched.map(|posting| posting.account));
+        records.iter_mut().for_each(|record| self.apply(record));
+        records.clear();
+    }
+
     /// Applies the next record. It was decided once; nothing is decided again.
     pub fn apply(&mut self, record: &mut Record) {
         let state = &mut self.state;

@@ -2,10 +2,13 @@
 //! a clean end, a write that was cut, or damage.
 
 use super::frame::{Head, SECTOR, take_head};
-use super::record::{Record, lengths, take_record};
+use super::record::{Record, take_record};
+use super::replay::Replayed;
 use super::segments::{SEGMENT_HEAD, Segments, damage, segment_name};
 use std::io;
 
+/// Records that are applied together: as many as the first level of the processor's cache takes.
+const FEW: usize = 32;
 /// Pieces in which the rest of a segment is looked through.
 const LOOK_AHEAD: usize = 1 << 20;
 
@@ -18,6 +21,21 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// Applies its records; `see` is shown each of them first.
+    pub fn replay(&self, replayed: &mut Replayed, mut see: impl FnMut(&Record)) -> io::Result<()> {
+        let mut few = Vec::with_capacity(FEW);
+        self.each_record(|record| {
+            see(&record);
+            few.push(record);
+            if few.len() == FEW {
+                replayed.apply_all(&mut few);
+            }
+            Ok(())
+        })?;
+        replayed.apply_all(&mut few);
+        Ok(())
+    }
+
     /// Calls back with every record.
     pub fn each_record(&self, mut take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
         let records = self.head.records_of(self.bytes);
@@ -26,8 +44,7 @@ impl Frame<'_> {
             let position = self.head.position + (super::frame::HEAD + place) as u64;
             let broken = |why| damage(format_args!("record at position {position}: {why}"));
             let record = take_record(&records[place..], position).map_err(broken)?;
-            let length = lengths(&records[place..]).map_or(records.len(), |(length, _)| length);
-            place += length;
+            place += record.length as usize;
             count += 1;
             take(record)?;
         }
