@@ -1,0 +1,103 @@
+//! Targets for fuzzing: every parser of bytes from outside, as a function that must neither panic nor hang and
+//! whose accepted inputs must read back. The same functions run under libFuzzer (`libfuzzer/`) and, with mutated
+//! examples, in every test run (`tests/`).
+
+use kernel::money::{parse_minor, print_minor};
+use kernel::{AssetCode, Cursor, Id, Tenant, Timestamp};
+use ledger::accounts::model::path_check;
+use ledger::books::rules::{pattern_check, pattern_matches, patterns_overlap};
+use ledger::journal::frame::take_head;
+use ledger::journal::record::take_record;
+use platform_http::Query;
+use platform_http::json::{Document, MapLimits, Reader};
+
+/// A target and its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 6] = [
+    ("record", record),
+    ("frame", frame),
+    ("body", body),
+    ("query", query),
+    ("amount", amount),
+    ("names", names),
+];
+
+/// A record of the journal, at some position.
+pub fn record(bytes: &[u8]) {
+    if let Ok(read) = take_record(bytes, 1 << 20) {
+        assert!(read.length as usize <= bytes.len(), "a record ends within its bytes");
+    }
+}
+
+/// A frame of the journal.
+pub fn frame(bytes: &[u8]) {
+    if let Some(head) = take_head(bytes) {
+        let holds = head.holds(bytes);
+        let torn = head.is_torn(bytes);
+        assert!(!(holds && (bytes.len() as u64) < head.extent()), "a frame that holds is whole");
+        let _ = torn;
+    }
+}
+
+/// A request's body, read as an entry would be.
+pub fn body(bytes: &[u8]) {
+    let Ok(document) = Document::parse(bytes) else { return };
+    let reader = Reader::new();
+    let object = reader.object(document.root());
+    let _ = object.optional_text("reference", 255);
+    let _ = object.map("metadata", MapLimits { entries: 50, key_bytes: 64, value_bytes: 1024 });
+    for value in object.items("postings", 2..=1000) {
+        let posting = reader.object(value);
+        let amount = posting.decimal("amount");
+        let _ = parse_minor(&amount, 2);
+        let _ = posting.choice("direction", &[("debit", 0), ("credit", 1)]);
+        posting.finish();
+    }
+    object.finish();
+    if !reader.is_clean() {
+        assert!(!reader.into_problem().faults.is_empty(), "a refusal names its faults");
+    }
+}
+
+/// A query string.
+pub fn query(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let query = Query::parse(text);
+    let _ = (query.limit(), query.cursor(), query.integer("min_seq"));
+    let _ = query.text("prefix", 512);
+    let _ = query.prefixed("metadata.").count();
+    let _ = query.into_result();
+}
+
+/// A decimal amount; the first byte chooses the scale.
+pub fn amount(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let (Ok(text), scale) = (std::str::from_utf8(rest), first % 19) else { return };
+    if let Ok(minor) = parse_minor(text, scale) {
+        assert_eq!(parse_minor(&print_minor(minor, scale), scale), Ok(minor), "amounts print exactly");
+    }
+}
+
+/// Names of things: ids, codes, tenants, times, cursors, paths and patterns.
+pub fn names(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(id) = Id::parse(text, "ent") {
+        assert_eq!(Id::parse(&id.show("ent"), "ent"), Ok(id), "ids print exactly");
+    }
+    if let Ok(code) = AssetCode::parse(text) {
+        assert_eq!(code.as_str(), text, "codes are kept as written");
+    }
+    if let Ok(cursor) = Cursor::parse(text) {
+        assert_eq!(Cursor::parse(&cursor.show()), Ok(cursor), "cursors print exactly");
+    }
+    if let Ok(at) = Timestamp::parse(text) {
+        assert_eq!(Timestamp::parse(&at.to_string()), Ok(at), "times print exactly");
+    }
+    let _ = Tenant::parse(text);
+    if path_check(text).is_ok() && pattern_check(text).is_ok() {
+        assert!(pattern_matches(text, text), "a pattern matches itself");
+        assert!(patterns_overlap(text, text), "a pattern overlaps itself");
+    }
+}
