@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and an example for each.
 
+use crate::bench::BenchCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernel::caller::DEFAULT_TENANT;
 use std::path::PathBuf;
@@ -97,6 +98,12 @@ Examples:
         /// A directory that `concord backup` made. The data directory must be new or empty.
         #[arg(value_name = "BACKUP")]
         backup: PathBuf,
+    },
+    /// Measure this program on this machine.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        command: BenchCommand,
     },
 }
 

@@ -4,6 +4,7 @@
 mod admin;
 mod aliases;
 mod backup;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
@@ -14,6 +15,7 @@ pub mod wiring;
 
 pub use output::Failure;
 
+use bench::BenchCommand;
 use clap::Parser as _;
 use cli::{AdminCommand, Cli, Command};
 use config::{Config, Environment};
@@ -67,6 +69,13 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
             blocking(admin::keys(command, &load(Vec::new())?, output))
         }
         Command::Backup { directory } => blocking(backup::take(&load(Vec::new())?, &directory, output)),
+        Command::Bench { command: BenchCommand::Ledger(flags) } => {
+            bench::ledger(&flags, cli.place.data_dir.as_deref(), output)
+        }
+        Command::Bench { command: BenchCommand::NullServer { bytes_each, listen } } => {
+            bench::null_server(bytes_each, &load(vec![("server.listen", listen)])?, output)
+        }
+        Command::Bench { command: BenchCommand::BareServer { listen } } => bench::bare_server(listen, output),
         Command::Restore { backup } => {
             let to: PathBuf = load(Vec::new())?.data.dir;
             backup::restore(&backup, &to, output)

@@ -14,6 +14,7 @@ mod render;
 mod schemas;
 mod trial;
 
+pub use batches::Unrun;
 pub use schemas::schemas;
 
 use crate::books::model::BookNo;

@@ -105,11 +105,7 @@ async fn answer(
     asked: &Asked,
     lines: bool,
 ) -> Result<Answer, Failure> {
-    let ids: Vec<Option<(Id, &'static str)>> = batch
-        .commands
-        .iter()
-        .map(|command| command.as_ref().ok().map(|request| (request.id, id_prefix(&request.command))))
-        .collect();
+    let ids = ids(&batch.commands);
     let mut outcomes = ledger.run_batch(by, book, batch).await?;
     // An atomic batch that was refused has one outcome: why.
     if asked.atomic && matches!(outcomes.outcomes[..], [Outcome::Refused(_)]) {
@@ -194,6 +190,48 @@ fn result(
     }
     json.close(b'}');
     Ok(())
+}
+
+/// A batch that was read and goes no further: what the route costs without a ledger behind it, for measuring.
+pub struct Unrun {
+    book: BookNo,
+    asked: Asked,
+    ids: Vec<Option<(Id, &'static str)>>,
+}
+
+impl Unrun {
+    /// Reads a JSON body as the route does.
+    pub async fn read(ledger: &Ledger, by: &Caller, payload: &Payload) -> Result<Self, Failure> {
+        let book = book_of(ledger, by).await?;
+        let resolver = Resolver { ledger, book };
+        let mut reader = CommandReader { ledger, resolver, made: HashMap::new() };
+        let (asked, commands) = read_document(&mut reader, payload).await?;
+        Ok(Self { book, asked, ids: ids(&commands) })
+    }
+
+    /// How many commands it has.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The answer as if each command had been carried out, under numbers from here on.
+    pub fn answer(&self, ledger: &Ledger, first: u64) -> Result<Answer, Failure> {
+        let done = |seq| Outcome::Done { seq, position: 0 };
+        let outcomes = (first..first + self.ids.len() as u64).map(done).collect();
+        let outcomes = Outcomes { outcomes, replayed: false, group: None, dry: Vec::new() };
+        let body = render(ledger, self.book, &outcomes, &self.ids, &self.asked, false)?;
+        Ok(Answer::created(body))
+    }
+}
+
+fn ids(commands: &Commands) -> Vec<Option<(Id, &'static str)>> {
+    let id = |request: &Request| (request.id, id_prefix(&request.command));
+    commands.iter().map(|command| command.as_ref().ok().map(id)).collect()
 }
 
 fn id_prefix(command: &Command) -> &'static str {
