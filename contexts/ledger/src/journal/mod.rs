@@ -2,9 +2,12 @@
 //! memory, one sync for everything that arrived while the last one ran.
 
 mod batch;
+pub mod beside;
 pub mod codec;
 mod commands;
+pub mod copy;
 pub mod core;
+pub mod digest;
 pub mod disk;
 mod earlier;
 mod effects;
@@ -24,6 +27,7 @@ pub mod replay;
 pub mod scan;
 pub mod segments;
 pub mod snapshot;
+pub mod verify;
 pub mod view;
 pub mod writer;
 

@@ -49,7 +49,7 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
             (Segments::create(disk.clone(), identity)?, identity)
         }
     };
-    let (snapshot, index) = newest_snapshot(&**disk, identity)?;
+    let (snapshot, index) = newest_snapshot(&**disk, identity, u64::MAX)?;
     let snapshot_at = snapshot.place.position;
     let mut replayed = snapshot.replayed;
     let mut namer = Namer { keyed: Keyed::new(identity), index: &index, names: Vec::new() };
@@ -73,10 +73,15 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
     })
 }
 
-/// The newest snapshot that holds, with its index. Where none does, the journal is read from its start.
-fn newest_snapshot(disk: &dyn Disk, identity: Identity) -> io::Result<(Snapshot, Index)> {
+/// The newest snapshot up to a position that holds, with its index. Where none does, the journal is read
+/// from its start.
+pub(super) fn newest_snapshot(
+    disk: &dyn Disk,
+    identity: Identity,
+    upto: u64,
+) -> io::Result<(Snapshot, Index)> {
     let names = disk.list()?;
-    let snapshots = names.iter().filter(|name| snapshot_position(name).is_some());
+    let snapshots = names.iter().filter(|name| snapshot_position(name).is_some_and(|at| at <= upto));
     for name in snapshots.rev() {
         let loaded = load(disk, name, identity)
             .and_then(|snapshot| Ok((Index::open(disk, &snapshot.runs, GENERATION_KEYS)?, snapshot)));

@@ -119,6 +119,11 @@ impl<'a> Scanner<'a> {
         Ok(Ok(Frame { head, bytes: &self.bytes }))
     }
 
+    /// The frame that was read last.
+    pub fn frame(&self) -> Option<Frame<'_>> {
+        self.head.as_ref().map(|head| Frame { head, bytes: &self.bytes })
+    }
+
     fn judge_end(&self, sector: &[u8]) -> io::Result<End> {
         if sector.iter().any(|byte| *byte != 0) {
             return Err(self.broken("what stands here is no frame"));
