@@ -73,7 +73,7 @@ impl Lookup {
         let facts = |postings: &[Posting], is_reversal| EntryFacts {
             is_reversal,
             postings: postings.iter().map(|posting| fact(posting, 0)).collect(),
-            party: None,
+            party: decision.party.clone(),
             posted_at: 0,
         };
         match &decision.effect {
