@@ -17,8 +17,16 @@ pub fn with_start(
     end: Place,
     report: &mut Report,
 ) -> io::Result<()> {
-    let Some(seen) = look(disk, Some(end.position))? else { return Ok(()) };
     let wrong = &mut report.findings;
+    let seen = match look(disk, Some(end.position)) {
+        Ok(Some(seen)) => seen,
+        Ok(None) => return Ok(()),
+        Err(fault) if fault.kind() == io::ErrorKind::InvalidData => {
+            wrong.at(end.position, format_args!("a start would fail: {fault}"));
+            return Ok(());
+        }
+        Err(fault) => return Err(fault),
+    };
     if seen.place != end {
         wrong.at(seen.place.position, format_args!("a start ends here, the journal at {}", end.position));
         return Ok(());
