@@ -87,7 +87,7 @@ impl Ledger {
     ) -> io::Result<Self> {
         let engine = Arc::new(Engine::open(disk, clock.clone(), ids.clone(), settings)?);
         engine.prepare_book(&Tenant::default());
-        Ok(Self { reading: Reading::new(engine.clone()), engine, clock, ids })
+        Ok(Self { reading: Reading::new(&engine), engine, clock, ids })
     }
 
     /// The engine, for readiness, metrics and operators.

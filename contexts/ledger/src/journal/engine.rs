@@ -238,6 +238,16 @@ impl Engine {
         None
     }
 
+    /// Whether a write failed, so that nothing more is written until a restart.
+    pub fn is_poisoned(&self) -> bool {
+        self.shared.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Whether writes wait for space on the disk.
+    pub fn is_disk_full(&self) -> bool {
+        self.shared.full_disk.load(Ordering::Acquire)
+    }
+
     /// Whether the clock has to be confirmed before anything is decided.
     pub fn clock_suspect(&self) -> bool {
         self.clock_suspect.load(Ordering::SeqCst)

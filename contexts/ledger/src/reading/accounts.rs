@@ -59,7 +59,7 @@ impl AccountSeen {
 impl Reading {
     /// The account a caller named, in this book only.
     pub fn find(&self, book: BookNo, account: &AccountRef) -> Option<AccountNo> {
-        let accounts = self.engine.view.accounts.read();
+        let accounts = self.shelf.view.accounts.read();
         match account {
             AccountRef::Known(no) => Some(*no),
             AccountRef::Path(path) => accounts.directory.by_path(book, path),
@@ -70,11 +70,11 @@ impl Reading {
     /// An account as it stands.
     pub fn account(&self, no: AccountNo) -> Result<AccountSeen, Problem> {
         let (name, kind) = {
-            let accounts = self.engine.view.accounts.read();
+            let accounts = self.shelf.view.accounts.read();
             (accounts.directory.name(no).clone(), accounts.accounts[no.0 as usize].kind)
         };
-        let position = self.engine.view.settings_at(no);
-        let record = self.engine.segments.record(position).map_err(|fault| unreadable(&fault))?;
+        let position = self.shelf.view.settings_at(no);
+        let record = self.shelf.segments.record(position).map_err(|fault| unreadable(&fault))?;
         let settings = match record.effect {
             Effect::Opened(opened) => opened.settings,
             Effect::Changed { settings, .. } => settings,
@@ -91,7 +91,7 @@ impl Reading {
         limit: usize,
         cursor: Option<u32>,
     ) -> Result<(Vec<AccountSeen>, Option<u32>), Problem> {
-        let total = self.engine.view.accounts.read().accounts.len() as u32;
+        let total = self.shelf.view.accounts.read().accounts.len() as u32;
         let mut place = cursor.unwrap_or(total).min(total);
         let stop = place.saturating_sub(NAMES_PER_PAGE);
         let mut found = Vec::new();
@@ -112,7 +112,7 @@ impl Reading {
     }
 
     fn name_fits(&self, book: BookNo, filter: &AccountFilter, no: AccountNo) -> bool {
-        let accounts = self.engine.view.accounts.read();
+        let accounts = self.shelf.view.accounts.read();
         let name = accounts.directory.name(no);
         name.book == book
             && filter.prefix.as_ref().is_none_or(|prefix| name.path.starts_with(prefix))
@@ -127,12 +127,12 @@ impl Reading {
 
     /// An asset of a book.
     pub fn asset(&self, book: BookNo, asset: AssetNo) -> Asset {
-        self.engine.view.books.read()[book.0 as usize].assets[asset.0 as usize]
+        self.shelf.view.books.read()[book.0 as usize].assets[asset.0 as usize]
     }
 
     /// The number and scale of a code in a book.
     pub fn asset_no(&self, book: BookNo, code: AssetCode) -> Option<(AssetNo, Asset)> {
-        let books = self.engine.view.books.read();
+        let books = self.shelf.view.books.read();
         let book = &books[book.0 as usize];
         let no = *book.codes.get(&code)?;
         Some((no, book.assets[no.0 as usize]))
@@ -140,12 +140,12 @@ impl Reading {
 
     /// All assets of a book, in registration order.
     pub fn assets(&self, book: BookNo) -> Vec<Asset> {
-        self.engine.view.books.read()[book.0 as usize].assets.clone()
+        self.shelf.view.books.read()[book.0 as usize].assets.clone()
     }
 
     /// All patterns of a book, in the order they were set.
     pub fn patterns(&self, book: BookNo) -> Vec<Pattern> {
-        self.engine.view.books.read()[book.0 as usize].patterns.clone()
+        self.shelf.view.books.read()[book.0 as usize].patterns.clone()
     }
 }
 
@@ -165,7 +165,7 @@ pub struct Naming<'a> {
 
 impl Names for Naming<'_> {
     fn account(&self, account: AccountNo) -> (Id, String) {
-        let accounts = self.reading.engine.view.accounts.read();
+        let accounts = self.reading.shelf.view.accounts.read();
         let name = accounts.directory.name(account);
         (name.id, name.path.to_string())
     }
@@ -178,13 +178,13 @@ impl Names for Naming<'_> {
 impl Reading {
     /// Id and path of an account.
     pub fn name(&self, account: AccountNo) -> (Id, std::sync::Arc<str>) {
-        let accounts = self.engine.view.accounts.read();
+        let accounts = self.shelf.view.accounts.read();
         let name = accounts.directory.name(account);
         (name.id, name.path.clone())
     }
 
     /// Type of an account.
     pub fn kind(&self, account: AccountNo) -> AccountKind {
-        self.engine.view.accounts.read().accounts[account.0 as usize].kind
+        self.shelf.view.accounts.read().accounts[account.0 as usize].kind
     }
 }

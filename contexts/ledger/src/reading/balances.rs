@@ -50,7 +50,7 @@ impl Reading {
     /// The last record that counts at a moment. A time is final only once no group can still get it.
     pub async fn bound(&self, book: BookNo, when: When) -> Result<Bound, Problem> {
         let head = || {
-            let books = self.engine.view.books.read();
+            let books = self.shelf.view.books.read();
             let head = &books[book.0 as usize];
             Bound { seq: head.seq, position: head.newest }
         };
@@ -73,12 +73,12 @@ impl Reading {
 
     /// Waits until every group that could have this time or an earlier one is durable.
     async fn await_time(&self, at: Timestamp) -> Result<(), Problem> {
-        let mut durable = self.engine.view.watch();
+        let mut durable = self.shelf.view.watch();
         let settled = async {
             loop {
                 let poisoned = durable.borrow_and_update().poisoned;
                 // Groups begun later get later times; those under way may have this one.
-                let under_way = self.engine.view.outstanding.lock().iter().any(|begun| *begun <= at);
+                let under_way = self.shelf.view.outstanding.lock().iter().any(|begun| *begun <= at);
                 if !under_way || poisoned || durable.changed().await.is_err() {
                     return;
                 }
@@ -94,14 +94,14 @@ impl Reading {
 
     fn bound_at(&self, book: BookNo, at: Timestamp, head: Bound) -> io::Result<Bound> {
         let start = {
-            let books = self.engine.view.books.read();
+            let books = self.shelf.view.books.read();
             let marks = &books[book.0 as usize].marks;
             // The first mark later than the time: the bound is at most 32 records before it.
             marks.get(marks.partition_point(|mark| mark.at <= at)).map(|mark| mark.position)
         };
         let mut position = start.unwrap_or(head.position);
         while position != 0 {
-            let record = self.engine.segments.record(position)?;
+            let record = self.shelf.segments.record(position)?;
             if record.at <= at {
                 return Ok(Bound { seq: record.seq, position });
             }
@@ -113,7 +113,7 @@ impl Reading {
     /// The record of a number, which is visible.
     pub(super) fn record_of(&self, book: BookNo, seq: u64) -> io::Result<Record> {
         let mut position = {
-            let books = self.engine.view.books.read();
+            let books = self.shelf.view.books.read();
             let head = &books[book.0 as usize];
             let later = seq.div_ceil(MARK_EVERY) as usize;
             let exact =
@@ -121,7 +121,7 @@ impl Reading {
             exact.or(head.marks.get(later)).map_or(head.newest, |mark| mark.position)
         };
         loop {
-            let record = self.engine.segments.record(position)?;
+            let record = self.shelf.segments.record(position)?;
             if record.seq == seq {
                 return Ok(record);
             }
@@ -135,7 +135,7 @@ impl Reading {
     /// All balances of an account at a bound; those not yet touched by then are left out.
     pub fn balances(&self, account: AccountNo, bound: Bound) -> Result<Vec<BalanceSeen>, Problem> {
         let balances: Vec<(BalanceNo, AssetNo)> = {
-            let accounts = self.engine.view.accounts.read();
+            let accounts = self.shelf.view.accounts.read();
             accounts.balances_of(account).map(|(no, seen)| (no, seen.asset)).collect()
         };
         let mut found = Vec::new();
@@ -154,7 +154,7 @@ impl Reading {
         asset: AssetNo,
         bound: Bound,
     ) -> io::Result<Option<BalanceSeen>> {
-        let newest = self.engine.view.newest_of(balance);
+        let newest = self.shelf.view.newest_of(balance);
         let Some((place, record)) = self.newest_before(newest, |place| place.position() <= bound.position)?
         else {
             return Ok(None);
@@ -171,7 +171,7 @@ impl Reading {
     ) -> io::Result<Option<(Place, Record)>> {
         let mut place = newest;
         while place != NOWHERE {
-            let record = self.engine.segments.record(place.position())?;
+            let record = self.shelf.segments.record(place.position())?;
             if early_enough(place) {
                 return Ok(Some((place, record)));
             }

@@ -32,7 +32,7 @@ pub struct Story {
 impl Reading {
     /// What is known under a name, as far as it is durable.
     pub async fn story(&self, book: BookNo, wanted: Wanted<'_>) -> Result<Option<Story>, Problem> {
-        let keyed = &self.engine.keyed;
+        let keyed = &self.shelf.keyed;
         let hash = match wanted {
             Wanted::Id(id) => keyed.id(book, id),
             Wanted::Key(key) => keyed.text(book, Namespace::Key, key),
@@ -70,9 +70,9 @@ impl Reading {
 
     /// What is known of an id without waiting for what is being written.
     pub fn story_now(&self, book: BookNo, id: Id) -> Result<Option<Story>, Problem> {
-        let hash = self.engine.keyed.id(book, id);
-        let end = self.engine.view.durable().end;
-        let position = self.engine.index.get(hash).map_err(|fault| unreadable(&fault))?;
+        let hash = self.shelf.keyed.id(book, id);
+        let end = self.shelf.view.durable().end;
+        let position = self.shelf.index.get(hash).map_err(|fault| unreadable(&fault))?;
         let Some(position) = position.filter(|position| *position < end) else { return Ok(None) };
         let newest = self.record(position)?;
         match first_of(&newest, id).filter(|_| newest.book == book) {
@@ -84,14 +84,14 @@ impl Reading {
     /// The durable position of a name. One that is being written is waited for: it becomes durable, or
     /// goes back to what it was.
     async fn visible(&self, hash: KeyHash) -> io::Result<Option<u64>> {
-        let mut durable = self.engine.view.watch();
+        let mut durable = self.shelf.view.watch();
         loop {
-            let position = self.engine.index.get(hash)?;
+            let position = self.shelf.index.get(hash)?;
             let state = *durable.borrow_and_update();
             match position {
                 Some(position) if position >= state.end => {
                     if state.poisoned || durable.changed().await.is_err() {
-                        return self.engine.index.get(hash).map(|found| found.filter(|at| *at < state.end));
+                        return self.shelf.index.get(hash).map(|found| found.filter(|at| *at < state.end));
                     }
                 }
                 other => return Ok(other),
@@ -101,7 +101,7 @@ impl Reading {
 
     /// A durable record.
     pub fn record(&self, position: u64) -> Result<Record, Problem> {
-        self.engine.segments.record(position).map_err(|fault| unreadable(&fault))
+        self.shelf.segments.record(position).map_err(|fault| unreadable(&fault))
     }
 }
 

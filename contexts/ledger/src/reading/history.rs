@@ -54,10 +54,10 @@ impl Reading {
         cursor: Option<u64>,
     ) -> Result<HistoryPage, Problem> {
         let newest: Vec<Place> = {
-            let accounts = self.engine.view.accounts.read();
+            let accounts = self.shelf.view.accounts.read();
             let balances = accounts.balances_of(account);
             let wanted = balances.filter(|(_, seen)| asset.is_none_or(|asset| seen.asset == asset));
-            wanted.map(|(no, _)| self.engine.view.newest_of(no)).collect()
+            wanted.map(|(no, _)| self.shelf.view.newest_of(no)).collect()
         };
         let mut rows = Vec::new();
         for newest in newest {
@@ -94,7 +94,7 @@ impl Reading {
             found = match previous {
                 NOWHERE => None,
                 _ if rows.len() == most => None,
-                previous => Some((previous, self.engine.segments.record(previous.position())?)),
+                previous => Some((previous, self.shelf.segments.record(previous.position())?)),
             };
         }
         Ok(rows)
@@ -128,13 +128,13 @@ impl Reading {
             }
             let far = match links.jump {
                 NOWHERE => None,
-                jump if links.number > until => Some((jump, self.engine.segments.record(jump.position())?)),
+                jump if links.number > until => Some((jump, self.shelf.segments.record(jump.position())?)),
                 _ => None,
             };
             let jumped = far.filter(|(place, record)| record.links[place.posting()].number >= until);
             (place, record) = match jumped {
                 Some(found) => found,
-                None => (links.previous, self.engine.segments.record(links.previous.position())?),
+                None => (links.previous, self.shelf.segments.record(links.previous.position())?),
             };
         }
         rows.reverse();

@@ -15,7 +15,12 @@ pub use history::{HistoryPage, HistoryRow, Order};
 pub use trial::{Total, Trial, TrialRow};
 
 use crate::books::model::BookNo;
+use crate::journal::beside::Seen;
 use crate::journal::engine::Engine;
+use crate::journal::index::Index;
+use crate::journal::keys::Keyed;
+use crate::journal::segments::Segments;
+use crate::journal::view::{Durable, View};
 use crate::refusal::{LEDGER_UNAVAILABLE, NOT_YET_VISIBLE};
 use kernel::{Problem, Tenant};
 use std::io;
@@ -25,26 +30,44 @@ use std::time::Duration;
 /// Longest that a read waits for a record to become visible.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
 
+/// Where durable records stand and how they are found.
+struct Shelf {
+    view: Arc<View>,
+    segments: Arc<Segments>,
+    index: Arc<Index>,
+    keyed: Keyed,
+}
+
 /// Reads of one journal.
 #[derive(Clone)]
 pub struct Reading {
-    engine: Arc<Engine>,
+    shelf: Arc<Shelf>,
 }
 
 impl Reading {
     /// Reads what this engine has made durable.
-    pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+    pub fn new(engine: &Engine) -> Self {
+        let Engine { view, segments, index, keyed, .. } = engine;
+        let (view, segments) = (view.clone(), segments.clone());
+        Self { shelf: Arc::new(Shelf { view, segments, index: index.clone(), keyed: keyed.clone() }) }
+    }
+
+    /// Reads a journal as it was seen beside the server that owns it; it stays as it was.
+    pub fn of(seen: Seen) -> Self {
+        let Seen { segments, identity, index, replayed, place, .. } = seen;
+        let durable = Durable { end: place.position, time: replayed.state.last_time, poisoned: false };
+        let view = Arc::new(View::new(&replayed.state, &replayed.marks, durable));
+        Self { shelf: Arc::new(Shelf { view, segments, index, keyed: Keyed::new(identity) }) }
     }
 
     /// The book of a tenant, if it was ever used.
     pub fn book(&self, tenant: &Tenant) -> Option<BookNo> {
-        self.engine.view.book_of(tenant)
+        self.shelf.view.book_of(tenant)
     }
 
     /// Number of a book's newest durable record.
     pub fn head_seq(&self, book: BookNo) -> u64 {
-        self.engine.view.books.read()[book.0 as usize].seq
+        self.shelf.view.books.read()[book.0 as usize].seq
     }
 
     /// Waits until a record of this number is visible.
@@ -59,7 +82,7 @@ impl Reading {
 
     /// Waits at most so long; whether the record is visible.
     pub async fn await_seq_for(&self, book: BookNo, seq: u64, within: Duration) -> bool {
-        let mut durable = self.engine.view.watch();
+        let mut durable = self.shelf.view.watch();
         let visible = async {
             while self.head_seq(book) < seq {
                 if durable.changed().await.is_err() {

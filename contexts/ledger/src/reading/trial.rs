@@ -53,7 +53,7 @@ impl Reading {
         cursor: Option<u32>,
     ) -> Result<Trial, Problem> {
         let mut trial = Trial { rows: Vec::new(), totals: BTreeMap::new(), next: None };
-        let total = self.engine.view.accounts.read().balances.len() as u32;
+        let total = self.shelf.view.accounts.read().balances.len() as u32;
         for no in cursor.unwrap_or(0)..total {
             if trial.rows.len() == limit && (cursor.is_some() || trial.next.is_none()) {
                 trial.next = Some(no);
@@ -82,7 +82,7 @@ impl Reading {
         asset: Option<AssetNo>,
         no: BalanceNo,
     ) -> Option<(AccountNo, AssetNo)> {
-        let accounts = self.engine.view.accounts.read();
+        let accounts = self.shelf.view.accounts.read();
         let seen = accounts.balances[no.0 as usize];
         let fits = accounts.directory.name(seen.account).book == book
             && asset.is_none_or(|asset| asset == seen.asset);
@@ -90,7 +90,7 @@ impl Reading {
     }
 
     fn trial_row(&self, account: AccountNo, asset: AssetNo, counters: Counters) -> TrialRow {
-        let accounts = self.engine.view.accounts.read();
+        let accounts = self.shelf.view.accounts.read();
         let name = accounts.directory.name(account).clone();
         TrialRow { name, kind: accounts.accounts[account.0 as usize].kind, asset, counters }
     }
