@@ -124,6 +124,17 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The postings it made, where it makes any.
+    pub fn postings_mut(&mut self) -> Option<&mut Written> {
+        match self {
+            Self::Posted { postings }
+            | Self::Reversed { postings, .. }
+            | Self::Held { postings, .. }
+            | Self::HoldMoved { postings, .. } => Some(postings),
+            _ => None,
+        }
+    }
+
     /// The postings it made.
     pub fn postings(&self) -> &[crate::entries::model::Posting] {
         match self {

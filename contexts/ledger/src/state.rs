@@ -11,7 +11,11 @@ use crate::refusal::{NO_BALANCE, Names};
 use crate::skew::Stack;
 use hashbrown::HashMap;
 use kernel::{Asset, AssetCode, Id, Tenant, Timestamp};
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
+
+/// Accounts that are usually fetched at once; more take an allocation.
+const FETCHED: usize = 128;
 
 /// A book's head.
 #[derive(Clone, Debug)]
@@ -196,15 +200,16 @@ impl State {
         no
     }
 
-    /// Reads what deciding about these accounts will read. In a tight loop the processor waits for many
-    /// lines of memory at once; in the course of deciding it would wait for one after another.
+    /// Reads what deciding about these accounts will read. In loops as tight as these the processor waits
+    /// for many lines of memory at once; in the course of deciding it would wait for one after another.
     pub fn fetch(&self, accounts: impl Iterator<Item = AccountNo>) {
-        let seen = accounts.fold(0, |seen, account| {
-            let first = self.accounts.get(account.0 as usize).map_or(NO_BALANCE, |account| account.first);
-            let Some(balance) = self.balances.get(first.0 as usize) else { return seen };
-            seen ^ balance.counters.debits as u64 ^ balance.last_seq ^ balance.stack.newest().0
-        });
-        std::hint::black_box(seen);
+        let known = accounts.filter_map(|account| self.accounts.get(account.0 as usize));
+        let firsts: SmallVec<[u32; FETCHED]> = known.map(|account| account.first.0).collect();
+        let balances = || firsts.iter().filter_map(|first| self.balances.get(*first as usize));
+        let counters =
+            balances().fold(0, |seen, balance| seen ^ balance.counters.debits ^ i128::from(balance.last_seq));
+        let stacks = balances().fold(0, |seen, balance| seen ^ balance.stack.newest().0);
+        std::hint::black_box((counters, stacks));
     }
 
     /// From here on every change is remembered, until [`State::keep`] or [`State::roll_back`].

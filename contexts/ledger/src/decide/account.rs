@@ -48,7 +48,7 @@ impl Judge<'_> {
             text: open.text,
         };
         let opened = Opened { id, path: open.path.into(), kind: open.kind, settings, pattern };
-        self.settle(id, None, Effect::Opened(opened));
+        self.settle_now(id, Effect::Opened(opened));
         AccountNo((self.state.accounts.len() - 1) as u32)
     }
 
@@ -103,7 +103,7 @@ impl Judge<'_> {
         }
         settings.limits.sort_by_key(|(asset, _)| *asset);
         check_limits(&settings.limits)?;
-        self.settle(id, None, Effect::Changed { account, settings });
+        self.settle_now(id, Effect::Changed { account, settings });
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl Judge<'_> {
             open_holds: self.state.account(account).open_holds,
         };
         let settings = apply(self.settings(account)?, change, holdings)?;
-        self.settle(id, None, Effect::Changed { account, settings });
+        self.settle_now(id, Effect::Changed { account, settings });
         Ok(())
     }
 
@@ -132,7 +132,7 @@ impl Judge<'_> {
         if let Some(no) = book.asset_no(register.asset.code) {
             return Err(Refusal::AssetExists { scale: book.assets[no.0 as usize].scale });
         }
-        self.settle(id, None, Effect::Asset(register.asset));
+        self.settle_now(id, Effect::Asset(register.asset));
         Ok(())
     }
 
@@ -143,7 +143,7 @@ impl Judge<'_> {
         if let Some((other, _)) = other {
             return Err(Refusal::PatternOverlap { with: other.pattern.clone() });
         }
-        self.settle(id, None, Effect::Pattern(pattern.clone()));
+        self.settle_now(id, Effect::Pattern(pattern.clone()));
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! Entries and reversals.
 
-use super::movement::{Checks, Touch, named};
+use super::movement::{Checks, Touch, find_account, named};
 use super::{Judge, Stop};
 use crate::accounts::model::{AccountNo, AccountRef};
 use crate::command::Manner;
 use crate::effect::Effect;
-use crate::entries::model::{AmountCommand, Details, Direction, PostEntry, PostingCommand, ReverseEntry};
+use crate::entries::model::{
+    AmountCommand, Details, Direction, PostEntry, PostingCommand, ReverseEntry, Written,
+};
 use crate::entries::rules::{Leg, balanced, fill_remaining, most, reversal_amounts};
 use crate::holds::model::HoldAction;
 use crate::refusal::{Missing, Refusal};
@@ -19,13 +21,15 @@ impl Judge<'_> {
     pub(super) fn post_entry(&mut self, id: Id, entry: &PostEntry, manner: Manner) -> Result<(), Stop> {
         let details = entry.details.as_deref();
         self.check_details(details, manner)?;
-        let mut touches = self.resolve(&entry.postings, details)?;
+        let mut touches = Resolved::new();
+        self.resolve(&entry.postings, details, &mut touches)?;
         for touch in &mut touches {
             touch.posted = touch.amount;
         }
-        let postings = self.move_balances(&touches, checks(details))?;
         let party = details.and_then(|details| details.party.as_deref());
-        self.settle(id, party, Effect::Posted { postings });
+        self.propose(id, party, Effect::Posted { postings: Written::new() });
+        self.move_balances(&touches, checks(details))?;
+        self.settle();
         Ok(())
     }
 
@@ -67,13 +71,11 @@ impl Judge<'_> {
                 touches.push(touch);
             }
         }
-        let postings = self.move_balances(&touches, checks(details))?;
         let party = details.and_then(|details| details.party.as_deref()).or(facts.party.as_deref());
-        self.settle(
-            id,
-            party,
-            Effect::Reversed { entry: reversal.entry, postings, reversed, posted_at: facts.posted_at },
-        );
+        let (entry, posted_at) = (reversal.entry, facts.posted_at);
+        self.propose(id, party, Effect::Reversed { entry, postings: Written::new(), reversed, posted_at });
+        self.move_balances(&touches, checks(details))?;
+        self.settle();
         Ok(())
     }
 
@@ -95,14 +97,14 @@ impl Judge<'_> {
         &mut self,
         commands: &[PostingCommand],
         details: Option<&Details>,
-    ) -> Result<Resolved, Refusal> {
-        let mut touches = Resolved::new();
+        touches: &mut Resolved,
+    ) -> Result<(), Refusal> {
         for command in commands {
             let account = self.account_for(&command.account)?;
             let (asset, direction) = (command.asset, command.direction);
             touches.push(Touch { account, asset, direction, amount: 0, posted: 0, pending: 0 });
         }
-        for touch in &touches {
+        for touch in touches.iter() {
             self.check_status(touch.account, touch.direction)?;
             let allowed = self.state.account(touch.account).allowed.as_deref();
             if allowed.is_some_and(|allowed| !allowed.contains(&touch.asset)) {
@@ -115,9 +117,8 @@ impl Judge<'_> {
             return Err(Refusal::SameAccount);
         }
         self.judge_before(details.map_or(&[], |details| &details.conditions))?;
-        self.resolve_amounts(commands, &mut touches)?;
-        balanced(touches.iter().map(|touch| (touch.asset, touch.direction, touch.amount)))?;
-        Ok(touches)
+        self.resolve_amounts(commands, touches)?;
+        balanced(touches.iter().map(|touch| (touch.asset, touch.direction, touch.amount)))
     }
 
     fn resolve_amounts(
@@ -194,7 +195,7 @@ impl Judge<'_> {
 
     /// The account a posting names, opened by a pattern if one matches.
     fn account_for(&mut self, account: &AccountRef) -> Result<AccountNo, Refusal> {
-        if let Some(no) = self.find_account(account) {
+        if let Some(no) = find_account(self.state, self.moment.book, account) {
             return Ok(no);
         }
         if let AccountRef::Path(path) = account

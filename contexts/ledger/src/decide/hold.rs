@@ -1,11 +1,11 @@
 //! Holds: placing one, and what becomes of it.
 
-use super::entry::checks;
+use super::entry::{Resolved, checks};
 use super::movement::{Checks, Touch};
 use super::{Judge, Stop};
 use crate::command::Manner;
 use crate::effect::Effect;
-use crate::entries::model::Details;
+use crate::entries::model::{Details, Written};
 use crate::holds::model::{HeldPosting, Hold, HoldAction, HoldState, PlaceHold};
 use crate::holds::rules::{Move, apply};
 use crate::refusal::{Missing, Refusal};
@@ -23,7 +23,8 @@ impl Judge<'_> {
         if expires_at.is_some_and(|at| at <= self.moment.now) {
             return Err(Refusal::ExpiryInPast { now: self.moment.now }.into());
         }
-        let mut touches = self.resolve(&place.postings, details)?;
+        let mut touches = Resolved::new();
+        self.resolve(&place.postings, details, &mut touches)?;
         for touch in &mut touches {
             touch.pending = touch.amount;
         }
@@ -50,8 +51,9 @@ impl Judge<'_> {
             party: party.clone(),
             placed_at: 0,
         };
-        let postings = self.move_balances(&touches, checks(details))?;
-        self.settle(id, party.as_deref(), Effect::Held { hold_id: id, hold, postings });
+        self.propose(id, party.as_deref(), Effect::Held { hold_id: id, hold, postings: Written::new() });
+        self.move_balances(&touches, checks(details))?;
+        self.settle();
         Ok(())
     }
 
@@ -94,13 +96,11 @@ impl Judge<'_> {
             HoldAction::Capture { .. } | HoldAction::Increment { .. } => checks(details),
             HoldAction::Void { .. } | HoldAction::Extend { .. } | HoldAction::Expire => Checks::default(),
         };
-        let postings = self.move_balances(&touches, judged)?;
         let party = hold.party.clone();
-        self.settle(
-            id,
-            party.as_deref(),
-            Effect::HoldMoved { hold_id, action: action.clone(), hold, postings },
-        );
+        let (action, postings) = (action.clone(), Written::new());
+        self.propose(id, party.as_deref(), Effect::HoldMoved { hold_id, action, hold, postings });
+        self.move_balances(&touches, judged)?;
+        self.settle();
         Ok(())
     }
 }

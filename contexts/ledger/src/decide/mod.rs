@@ -72,6 +72,7 @@ pub struct Judge<'a> {
 
 /// Decides a command: changes the state, and appends its decisions (accounts that patterns opened come
 /// first, the command's own last). A refusal changes nothing and appends nothing.
+#[inline]
 pub fn decide(
     state: &mut State,
     moment: Moment<'_>,
@@ -144,11 +145,25 @@ impl Judge<'_> {
         }
     }
 
-    /// Numbers an effect, applies it and adds it to the decisions.
-    fn settle(&mut self, id: Id, party: Option<&str>, effect: Effect) {
-        let book = self.moment.book;
-        let (seq, party_seq) = self.state.number(book, party);
-        self.state.apply(book, seq, &effect);
-        self.out.push(Decision { book, seq, party: party.map(Box::from), party_seq, id, effect });
+    /// Adds an effect to the decisions; its postings may still be missing. Inlined, so that a large effect
+    /// is made where it stays.
+    #[inline(always)]
+    fn propose(&mut self, id: Id, party: Option<&str>, effect: Effect) {
+        let party = party.map(Box::from);
+        self.out.push(Decision { book: self.moment.book, seq: 0, party, party_seq: 0, id, effect });
+    }
+
+    /// Numbers the newest decision and applies it.
+    fn settle(&mut self) {
+        let decision = self.out.last_mut().expect("an effect was proposed");
+        let numbers = self.state.number(decision.book, decision.party.as_deref());
+        (decision.seq, decision.party_seq) = numbers;
+        self.state.apply(decision.book, decision.seq, &decision.effect);
+    }
+
+    /// Proposes an effect without postings and settles it.
+    fn settle_now(&mut self, id: Id, effect: Effect) {
+        self.propose(id, None, effect);
+        self.settle();
     }
 }

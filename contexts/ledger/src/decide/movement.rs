@@ -2,12 +2,12 @@
 //! Computes every counter first, judges every limit, and only then changes anything.
 
 use super::Judge;
-use crate::accounts::model::{AccountNo, AccountRef, BalanceNo, Counters, Limits};
+use crate::accounts::model::{AccountNo, AccountRef, Counters, Limits};
 use crate::accounts::rules::{Breach, judge};
-use crate::books::model::AssetNo;
-use crate::entries::model::{BalanceWord, Condition, Direction, Posting, Test, Written};
-use crate::refusal::{Found, Refusal};
-use smallvec::SmallVec;
+use crate::books::model::{AssetNo, BookNo};
+use crate::entries::model::{BalanceWord, Condition, Direction, Posting, Test};
+use crate::refusal::{Found, NO_BALANCE, Refusal};
+use crate::state::State;
 
 /// What one posting does to its balance.
 #[derive(Clone, Copy, Debug)]
@@ -31,109 +31,22 @@ pub(super) struct Checks<'a> {
     pub conditions: &'a [Condition],
 }
 
-/// A balance while it is being moved.
-struct Moving {
-    balance: Option<BalanceNo>,
-    account: AccountNo,
-    asset: AssetNo,
-    before: Counters,
-    now: Counters,
-}
-
-type Moved = SmallVec<[Moving; 2]>;
-
 impl Judge<'_> {
-    /// Moves balances, or says which limit or condition forbids it. Creates missing balances last.
-    pub(super) fn move_balances(
-        &mut self,
-        touches: &[Touch],
-        checks: Checks<'_>,
-    ) -> Result<Written, Refusal> {
-        let mut moved: Moved = SmallVec::new();
-        let mut after: SmallVec<[(usize, Counters); 2]> = SmallVec::new();
+    /// Moves balances, or says which limit or condition forbids it. The newest decision, whose effect has no
+    /// postings yet, gets them. Creates missing balances last.
+    pub(super) fn move_balances(&mut self, touches: &[Touch], checks: Checks<'_>) -> Result<(), Refusal> {
+        let Judge { state, moment, out } = self;
+        let written = out.last_mut().and_then(|decision| decision.effect.postings_mut());
+        let written = written.expect("an effect with postings was proposed");
         for touch in touches {
-            let place = self.place(&mut moved, touch);
-            let counters =
-                advance(moved[place].now, touch).ok_or(Refusal::AmountOverflow { account: touch.account })?;
-            moved[place].now = counters;
-            after.push((place, counters));
+            written.push(moved(state, written, touch)?);
         }
-        for moving in &moved {
-            self.judge_limits(moving, checks)?;
+        for (place, posting) in written.iter().enumerate() {
+            judge_limits(state, written, place, posting, checks)?;
         }
-        self.judge_afterwards(&moved, checks.conditions)?;
-        let write = |(touch, (place, counters)): (&Touch, (usize, Counters))| {
-            let balance = match moved[place].balance {
-                Some(balance) => balance,
-                None => self.state.balance_for(touch.account, touch.asset),
-            };
-            Posting {
-                balance,
-                account: touch.account,
-                asset: touch.asset,
-                direction: touch.direction,
-                amount: touch.amount,
-                after: counters,
-            }
-        };
-        Ok(touches.iter().zip(after).map(write).collect())
-    }
-
-    fn place(&self, moved: &mut Moved, touch: &Touch) -> usize {
-        let same = |moving: &Moving| moving.account == touch.account && moving.asset == touch.asset;
-        // Entries of many postings name many accounts; those of two are the common case.
-        if let Some(place) = moved.iter().position(same) {
-            return place;
-        }
-        let balance = self.state.find_balance(touch.account, touch.asset);
-        let counters = balance.map_or(Counters::default(), |no| self.state.balance(no).counters);
-        let (account, asset) = (touch.account, touch.asset);
-        moved.push(Moving { balance, account, asset, before: counters, now: counters });
-        moved.len() - 1
-    }
-
-    fn judge_limits(&self, moving: &Moving, checks: Checks<'_>) -> Result<(), Refusal> {
-        let limits = moving.balance.and_then(|no| self.state.balance(no).limits.as_deref());
-        let Some(limits) = limits else { return Ok(()) };
-        let judged = Limits {
-            floor: limits.floor.filter(|_| checks.floor),
-            ceiling: limits.ceiling.filter(|_| checks.ceiling),
-        };
-        let (account, asset) = (moving.account, moving.asset);
-        match judge(self.state.account(account).kind, &judged, &moving.before, &moving.now) {
-            None => Ok(()),
-            Some(Breach::Floor { available, requested }) => {
-                Err(Refusal::InsufficientFunds { account, asset, available, requested })
-            }
-            Some(Breach::Ceiling { room, requested }) => {
-                Err(Refusal::CeilingExceeded { account, asset, room, requested })
-            }
-        }
-    }
-
-    /// Conditions on balances look at what the entry leaves behind.
-    fn judge_afterwards(&self, moved: &Moved, conditions: &[Condition]) -> Result<(), Refusal> {
-        for (number, condition) in conditions.iter().enumerate() {
-            let Test::Balance(asset, word, comparison, bound) = condition.test else { continue };
-            let account = self.condition_account(condition)?;
-            let same = |moving: &&Moving| moving.account == account && moving.asset == asset;
-            let counters = match moved.iter().find(same) {
-                Some(moving) => moving.now,
-                None => self
-                    .state
-                    .find_balance(account, asset)
-                    .map_or(Counters::default(), |no| self.state.balance(no).counters),
-            };
-            let normal = self.state.account(account).kind.normal_side();
-            let value = match word {
-                BalanceWord::Posted => counters.posted(normal),
-                BalanceWord::Pending => counters.pending(normal),
-                BalanceWord::Available => counters.available(normal),
-            };
-            if !comparison.holds(value, bound) {
-                let found = Found::Amount(asset, value);
-                return Err(Refusal::ConditionFailed { condition: number as u32, found });
-            }
+        judge_afterwards(state, moment.book, written, checks.conditions)?;
+        for posting in written.iter_mut().filter(|posting| posting.balance == NO_BALANCE) {
+            posting.balance = state.balance_for(posting.account, posting.asset);
         }
         Ok(())
     }
@@ -141,7 +54,7 @@ impl Judge<'_> {
     /// Conditions on versions and record numbers look at what stands before the entry.
     pub(super) fn judge_before(&self, conditions: &[Condition]) -> Result<(), Refusal> {
         for (number, condition) in conditions.iter().enumerate() {
-            let account = self.condition_account(condition)?;
+            let account = condition_account(self.state, self.moment.book, condition)?;
             let (holds, found) = match condition.test {
                 Test::Version(version) => {
                     let found = self.state.account(account).version;
@@ -160,27 +73,106 @@ impl Judge<'_> {
         }
         Ok(())
     }
+}
 
-    fn condition_account(&self, condition: &Condition) -> Result<AccountNo, Refusal> {
-        self.find_account(&condition.account)
-            .ok_or_else(|| Refusal::UnknownAccount { named: named(&condition.account) })
+/// The posting of a touch, which follows those written before it.
+fn moved(state: &State, written: &[Posting], touch: &Touch) -> Result<Posting, Refusal> {
+    let Touch { account, asset, direction, amount, .. } = *touch;
+    // Entries of many postings name many accounts; those of two are the common case.
+    let (balance, before) = match newest_of(written, account, asset) {
+        Some(earlier) => (earlier.balance, earlier.after),
+        None => match state.find_balance(account, asset) {
+            Some(no) => (no, state.balance(no).counters),
+            None => (NO_BALANCE, Counters::default()),
+        },
+    };
+    let after = advance(before, touch).ok_or(Refusal::AmountOverflow { account })?;
+    Ok(Posting { balance, account, asset, direction, amount, after })
+}
+
+/// The newest of these postings of one balance.
+fn newest_of(written: &[Posting], account: AccountNo, asset: AssetNo) -> Option<&Posting> {
+    written.iter().rfind(|posting| posting.account == account && posting.asset == asset)
+}
+
+/// Judges a balance once, at its first posting, on what the last one leaves.
+fn judge_limits(
+    state: &State,
+    written: &[Posting],
+    place: usize,
+    posting: &Posting,
+    checks: Checks<'_>,
+) -> Result<(), Refusal> {
+    if posting.balance == NO_BALANCE {
+        return Ok(());
     }
-
-    /// The account a caller named, if it exists in this book.
-    pub(super) fn find_account(&self, account: &AccountRef) -> Option<AccountNo> {
-        let book = self.moment.book;
-        match account {
-            AccountRef::Known(no) => {
-                assert_eq!(
-                    self.state.account(*no).book,
-                    book,
-                    "a reader resolves names in its own book only"
-                );
-                Some(*no)
-            }
-            AccountRef::Path(path) => self.state.directory.by_path(book, path),
-            AccountRef::Id(id) => self.state.directory.by_id(book, *id),
+    let balance = state.balance(posting.balance);
+    let Some(limits) = balance.limits.as_deref() else { return Ok(()) };
+    let (account, asset) = (posting.account, posting.asset);
+    if newest_of(&written[..place], account, asset).is_some() {
+        return Ok(());
+    }
+    let judged = Limits {
+        floor: limits.floor.filter(|_| checks.floor),
+        ceiling: limits.ceiling.filter(|_| checks.ceiling),
+    };
+    let after = newest_of(written, account, asset).map_or(posting.after, |last| last.after);
+    match judge(state.account(account).kind, &judged, &balance.counters, &after) {
+        None => Ok(()),
+        Some(Breach::Floor { available, requested }) => {
+            Err(Refusal::InsufficientFunds { account, asset, available, requested })
         }
+        Some(Breach::Ceiling { room, requested }) => {
+            Err(Refusal::CeilingExceeded { account, asset, room, requested })
+        }
+    }
+}
+
+/// Conditions on balances look at what the entry leaves behind.
+fn judge_afterwards(
+    state: &State,
+    book: BookNo,
+    written: &[Posting],
+    conditions: &[Condition],
+) -> Result<(), Refusal> {
+    for (number, condition) in conditions.iter().enumerate() {
+        let Test::Balance(asset, word, comparison, bound) = condition.test else { continue };
+        let account = condition_account(state, book, condition)?;
+        let counters = match newest_of(written, account, asset) {
+            Some(posting) => posting.after,
+            None => {
+                let balance = state.find_balance(account, asset);
+                balance.map_or(Counters::default(), |no| state.balance(no).counters)
+            }
+        };
+        let normal = state.account(account).kind.normal_side();
+        let value = match word {
+            BalanceWord::Posted => counters.posted(normal),
+            BalanceWord::Pending => counters.pending(normal),
+            BalanceWord::Available => counters.available(normal),
+        };
+        if !comparison.holds(value, bound) {
+            let found = Found::Amount(asset, value);
+            return Err(Refusal::ConditionFailed { condition: number as u32, found });
+        }
+    }
+    Ok(())
+}
+
+fn condition_account(state: &State, book: BookNo, condition: &Condition) -> Result<AccountNo, Refusal> {
+    find_account(state, book, &condition.account)
+        .ok_or_else(|| Refusal::UnknownAccount { named: named(&condition.account) })
+}
+
+/// The account a caller named, if it exists in this book.
+pub(super) fn find_account(state: &State, book: BookNo, account: &AccountRef) -> Option<AccountNo> {
+    match account {
+        AccountRef::Known(no) => {
+            assert_eq!(state.account(*no).book, book, "a reader resolves names in its own book only");
+            Some(*no)
+        }
+        AccountRef::Path(path) => state.directory.by_path(book, path),
+        AccountRef::Id(id) => state.directory.by_id(book, *id),
     }
 }
 

@@ -30,12 +30,12 @@ impl Core {
                 Ok(None) => {}
                 Ok(Some(outcomes)) => return self.finish(batch, outcomes, true),
                 Err(Stopped::Refused(problem)) => {
-                    return self.finish(batch, vec![Outcome::Refused(problem.into())], false);
+                    return self.finish(batch, vec![Outcome::Refused(problem)], false);
                 }
                 Err(Stopped::Replayed(problem)) => {
                     return self.finish(batch, vec![Outcome::Refused(problem)], true);
                 }
-                Err(Stopped::Unanswered(problem)) => return self.give_up(batch, problem),
+                Err(Stopped::Unanswered(problem)) => return self.give_up(batch, *problem),
             }
             if let Some(origin) = &batch.job.origin {
                 batch.origin = OriginAt::Here(origin.clone());
@@ -57,9 +57,10 @@ impl Core {
                 Ok(request) => {
                     match self.command(batch.job.book, request, batch.job.manner, &mut batch.origin, now) {
                         Ok(outcome) => outcome,
-                        Err(Stopped::Refused(problem)) => Outcome::Refused(problem.into()),
-                        Err(Stopped::Replayed(problem)) => Outcome::Refused(problem),
-                        Err(Stopped::Unanswered(problem)) => return self.give_up(batch, problem),
+                        Err(Stopped::Refused(problem) | Stopped::Replayed(problem)) => {
+                            Outcome::Refused(problem)
+                        }
+                        Err(Stopped::Unanswered(problem)) => return self.give_up(batch, *problem),
                     }
                 }
             };
@@ -90,7 +91,7 @@ impl Core {
                 self.finish(batch, outcomes, replayed)
             }
             Err(Stopped::Refused(problem)) => {
-                let outcome = Outcome::Refused(problem.into());
+                let outcome = Outcome::Refused(problem);
                 batch.outcomes = vec![outcome.clone()];
                 if !batch.job.manner.dry_run {
                     self.keep_batch(&mut batch);
@@ -98,7 +99,7 @@ impl Core {
                 self.finish(batch, vec![outcome], false)
             }
             Err(Stopped::Replayed(problem)) => self.finish(batch, vec![Outcome::Refused(problem)], false),
-            Err(Stopped::Unanswered(problem)) => self.give_up(batch, problem),
+            Err(Stopped::Unanswered(problem)) => self.give_up(batch, *problem),
         }
     }
 
@@ -135,7 +136,7 @@ impl Core {
                 Stop::Refused(cause) => {
                     let refusal = Refusal::BatchRefused { index: place as u32, cause: Box::new(cause) };
                     let names = BookNames { state: &self.state, book: job.book };
-                    Stopped::Refused(refusal.problem(&names))
+                    Stopped::Refused(refusal.problem(&names).into())
                 }
             };
             self.state.roll_back(0);
@@ -213,10 +214,10 @@ impl Core {
         let (seq, party_seq) = self.state.number(book, None);
         let effect =
             Effect::Batch(Batch { atomic: batch.job.atomic, digest, outcomes: batch.outcomes.clone() });
-        let decision = Decision { book, seq, party: None, party_seq, id: self.ids.next(), effect };
+        let mut decision = Decision { book, seq, party: None, party_seq, id: self.ids.next(), effect };
         let hash = self.lookup.keyed.text(book, Namespace::BatchKey, &key);
         let position =
-            self.write_keyed(decision, &Keys { key: Some(key), own_id: false }, None, &batch.origin);
+            self.write_keyed(&mut decision, &Keys { key: Some(key), own_id: false }, None, &batch.origin);
         self.insert(hash, position);
     }
 
@@ -252,7 +253,7 @@ impl Core {
             let moment = Moment { book, now, ids: &*ids, facts: &self.lookup };
             let assets = crate::books::model::preloaded();
             crate::decide::open_book(&mut self.state, moment, tenant, assets, &mut decisions);
-            for decision in decisions {
+            for decision in &mut decisions {
                 self.write(decision, None, &OriginAt::Nobody);
             }
         }

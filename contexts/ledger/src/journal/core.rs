@@ -10,12 +10,13 @@
 //! | write | record, pointers, names in the index, what readers will see |
 //! | hand over | the group is closed; the next one fills while it is written |
 
+use super::effects::AllLinks;
 use super::frame::{HEAD, extent};
 use super::group::{Answer, Handed, MARK_EVERY, Mark, Publication, Sealed, Waiter};
 use super::job::SingleJob;
 use super::keys::KeyHash;
 use super::lookup::Lookup;
-use super::record::{Draft, OriginAt, Record, put_record, take_record};
+use super::record::{Draft, OriginAt, Record, decode_record, put_unsealed};
 use super::view::View;
 use crate::accounts::model::AccountNo;
 use crate::books::model::BookNo;
@@ -54,6 +55,7 @@ pub struct Core {
     pub(super) publication: Publication,
     shown: (usize, usize, usize),
     scratch: Vec<u8>,
+    links: AllLinks,
     pub(super) decisions: Vec<Decision>,
 }
 
@@ -90,6 +92,7 @@ impl Core {
             publication: Publication::default(),
             shown,
             scratch: Vec::new(),
+            links: AllLinks::new(),
             decisions: Vec::new(),
         };
         core.lookup.keyed.prepare(core.state.books.len());
@@ -155,9 +158,10 @@ impl Core {
         let moment = Moment { book, now, ids: &*ids, facts: &self.lookup };
         let expired = expire(&mut self.state, moment, hold, &mut decisions);
         assert!(expired.is_ok(), "an open hold can always expire");
-        for decision in decisions.drain(..) {
+        for decision in &mut decisions {
             self.write(decision, None, &OriginAt::Nobody);
         }
+        decisions.clear();
         self.decisions = decisions;
     }
 
@@ -176,8 +180,10 @@ impl Core {
 
     /// Takes one command.
     pub fn single(&mut self, job: SingleJob) {
-        let answered =
-            self.begin().map_err(Stopped::Unanswered).and_then(|now| self.decide_single(&job, now));
+        let answered = self
+            .begin()
+            .map_err(|problem| Stopped::Unanswered(Box::new(problem)))
+            .and_then(|now| self.decide_single(&job, now));
         let answer = match answered {
             Ok((outcome, dry)) => {
                 let replayed = matches!(outcome, Outcome::Replayed { .. });
@@ -190,13 +196,13 @@ impl Core {
                 dry: Vec::new(),
             },
             Err(Stopped::Refused(problem)) => Answer {
-                outcomes: smallvec![Outcome::Refused(problem.into())],
+                outcomes: smallvec![Outcome::Refused(problem)],
                 replayed: false,
                 group: None,
                 dry: Vec::new(),
             },
             Err(Stopped::Unanswered(problem)) => {
-                let _ = job.reply.send(Err(super::group::Unanswered(problem)));
+                let _ = job.reply.send(Err(super::group::Unanswered(*problem)));
                 return;
             }
         };
@@ -229,20 +235,20 @@ impl Core {
         }
         self.expire_named(&request.command, now);
         let mut decisions = std::mem::take(&mut self.decisions);
-        let ids = self.ids.clone();
-        let moment = Moment { book, now, ids: &*ids, facts: &self.lookup };
+        let moment = Moment { book, now, ids: &*self.ids, facts: &self.lookup };
         let decided = decide(&mut self.state, moment, request, manner, &mut decisions);
         let outcome = match decided {
             Ok(()) => Ok(self.write_all(&mut decisions, request, origin)),
             Err(Stop::Fault(fault)) => Err(Stopped::fault(&fault)),
             Err(Stop::Refused(refusal)) => {
-                let problem = refusal.problem(&BookNames { state: &self.state, book });
+                let problem = Arc::new(refusal.problem(&BookNames { state: &self.state, book }));
                 if manner.freeze_refusals && self.is_named(request) {
                     self.freeze(book, request, problem.clone(), origin);
                 }
                 Err(Stopped::Refused(problem))
             }
         };
+        decisions.clear();
         self.decisions = decisions;
         outcome
     }
@@ -250,13 +256,13 @@ impl Core {
     /// Writes a command's decisions; the last is its own.
     pub(super) fn write_all(
         &mut self,
-        decisions: &mut Vec<Decision>,
+        decisions: &mut [Decision],
         request: &Request,
         origin: &mut OriginAt,
     ) -> Outcome {
         let mut outcome = Outcome::WouldDo;
         let last = decisions.len() - 1;
-        for (place, decision) in decisions.drain(..).enumerate() {
+        for (place, decision) in decisions.iter_mut().enumerate() {
             let seq = decision.seq;
             let position = self.write(decision, (place == last).then_some(request), origin);
             if let OriginAt::Here(_) = origin {
@@ -287,13 +293,13 @@ impl Core {
             || details.is_some_and(|details| details.unique_ref.is_some())
     }
 
-    fn freeze(&mut self, book: BookNo, request: &Request, problem: Problem, origin: &mut OriginAt) {
+    fn freeze(&mut self, book: BookNo, request: &Request, problem: Arc<Problem>, origin: &OriginAt) {
         let party = request.command.details().and_then(|details| details.party.as_deref());
         let (seq, party_seq) = self.state.number(book, party);
-        let effect = Effect::Refused(problem.into());
+        let effect = Effect::Refused(problem);
         let party = party.map(Box::from);
-        let decision = Decision { book, seq, party, party_seq, id: request.id, effect };
-        self.write(decision, Some(request), origin);
+        let mut decision = Decision { book, seq, party, party_seq, id: request.id, effect };
+        self.write(&mut decision, Some(request), origin);
     }
 
     /// Decides without keeping anything: what would be written, and whether it would be refused.
@@ -310,9 +316,7 @@ impl Core {
         let result = match decided {
             Ok(()) => Ok(decisions.last().map(|own| self.draft(job, own, now)).into_iter().collect()),
             Err(Stop::Fault(fault)) => Err(Stopped::fault(&fault)),
-            Err(Stop::Refused(refusal)) => {
-                Err(Stopped::Refused(refusal.problem(&BookNames { state: &self.state, book: job.book })))
-            }
+            Err(Stop::Refused(refusal)) => Err(Stopped::refusal(&refusal, &self.state, job.book)),
         };
         self.state.roll_back(0);
         result
@@ -332,12 +336,17 @@ impl Core {
             salt: 0,
         };
         let mut bytes = Vec::new();
-        put_record(&mut bytes, &mut Vec::new(), 1, &draft, decision, &links);
-        take_record(&bytes, 1).expect("a record that was just written decodes")
+        put_unsealed(&mut bytes, &mut Vec::new(), 1, &draft, decision, &links);
+        decode_record(&bytes, 1).expect("a record that was just written decodes")
     }
 
     /// Writes one decision as a record, findable by its names, and returns its position.
-    pub(super) fn write(&mut self, decision: Decision, request: Option<&Request>, origin: &OriginAt) -> u64 {
+    pub(super) fn write(
+        &mut self,
+        decision: &mut Decision,
+        request: Option<&Request>,
+        origin: &OriginAt,
+    ) -> u64 {
         let nobody = Keys::default();
         let keys = request.map_or(&nobody, |request| &request.keys);
         self.write_keyed(decision, keys, request, origin)
@@ -346,22 +355,22 @@ impl Core {
     /// As [`Core::write`], under keys that are not the request's: a batch's.
     pub(super) fn write_keyed(
         &mut self,
-        mut decision: Decision,
+        decision: &mut Decision,
         keys: &Keys,
         request: Option<&Request>,
         origin: &OriginAt,
     ) -> u64 {
         let position = self.lookup.start + (HEAD + self.lookup.contents.records.len()) as u64;
-        self.complete(&mut decision, position);
-        let links = decision.effect.postings().iter().enumerate().map(|(number, posting)| {
+        self.complete(decision, position);
+        self.links.clear();
+        for (number, posting) in decision.effect.postings().iter().enumerate() {
             let place = Place::new(position, number);
             self.publication.touched.push((posting.balance, place));
-            self.state.balances[posting.balance.0 as usize].stack.push(place)
-        });
-        let links = links.collect();
+            self.links.push(self.state.balances[posting.balance.0 as usize].stack.push(place));
+        }
         let book = &mut self.state.books[decision.book.0 as usize];
         let previous = std::mem::replace(&mut book.newest, position);
-        let implied = implied_command(&decision);
+        let implied = implied_command(decision);
         let salt =
             if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
         let draft = Draft {
@@ -374,10 +383,11 @@ impl Core {
             previous,
             salt,
         };
-        put_record(&mut self.lookup.contents.records, &mut self.scratch, position, &draft, &decision, &links);
+        let out = &mut self.lookup.contents.records;
+        put_unsealed(out, &mut self.scratch, position, &draft, decision, &self.links);
         self.lookup.contents.count += 1;
-        self.publish(&decision, position);
-        self.name(&decision, request, position);
+        self.publish(decision, position);
+        self.name(decision, request, position);
         position
     }
 
@@ -488,10 +498,14 @@ impl Core {
         let time = self.time.take().unwrap_or(self.state.last_time);
         let sealed = Arc::new(Sealed { position, extent, zeros, time, contents });
         self.lookup.in_flight = Some(sealed.clone());
+        // The next group is likely to be as large as this one.
+        let waiters = Vec::with_capacity(self.waiters.len());
+        let publication = std::mem::take(&mut self.publication);
+        self.publication.touched.reserve(publication.touched.len());
         Handed {
             sealed,
-            publication: std::mem::take(&mut self.publication),
-            waiters: std::mem::take(&mut self.waiters),
+            publication,
+            waiters: std::mem::replace(&mut self.waiters, waiters),
             names: self.lookup.names.hand_over(),
             index: self.lookup.index.clone(),
         }
@@ -521,11 +535,11 @@ impl Core {
 #[derive(Debug)]
 pub enum Stopped {
     /// Refused now.
-    Refused(Problem),
+    Refused(Arc<Problem>),
     /// Refused before, and kept.
     Replayed(Arc<Problem>),
     /// Not decided at all.
-    Unanswered(Problem),
+    Unanswered(Box<Problem>),
 }
 
 impl Stopped {
@@ -536,11 +550,11 @@ impl Stopped {
             "A record that the command needs could not be read.",
         );
         problem.retry_after_s = Some(5);
-        Self::Unanswered(problem)
+        Self::Unanswered(Box::new(problem))
     }
 
     pub(super) fn refusal(refusal: &Refusal, state: &State, book: BookNo) -> Self {
-        Self::Refused(refusal.problem(&BookNames { state, book }))
+        Self::Refused(refusal.problem(&BookNames { state, book }).into())
     }
 }
 

@@ -21,7 +21,8 @@ pub fn text_names(request: &Request) -> impl Iterator<Item = (Namespace, &str)> 
 impl Core {
     /// The outcome of the first command under any of the request's names.
     pub(super) fn earlier(&self, book: BookNo, request: &Request) -> Result<Option<Outcome>, Stopped> {
-        let mut found: Option<Record> = None;
+        // Boxed: nearly no command was there before, and an empty record is a large thing to look at.
+        let mut found: Option<Box<Record>> = None;
         for (name, hash) in self.names(book, request) {
             let position = self.lookup.find(hash).map_err(|fault| Stopped::fault(&fault))?;
             let Some(position) = position else { continue };
@@ -38,13 +39,13 @@ impl Core {
             if !fields.is_empty() {
                 return Err(conflict(fields));
             }
-            found = Some(record);
+            found = Some(Box::new(record));
         }
-        Ok(match found {
-            None => None,
-            Some(Record { effect: Effect::Refused(problem), .. }) => return Err(Stopped::Replayed(problem)),
-            Some(record) => Some(Outcome::Replayed { seq: record.seq, position: record.position }),
-        })
+        let Some(record) = found else { return Ok(None) };
+        match record.effect {
+            Effect::Refused(problem) => Err(Stopped::Replayed(problem)),
+            _ => Ok(Some(Outcome::Replayed { seq: record.seq, position: record.position })),
+        }
     }
 
     /// Hashes of a request's names, each with its namespace as callers know it.

@@ -508,8 +508,6 @@ fn write_groups(mut writer: Writer, shared: &Shared, receive: &Receiver<Handed>)
         match writer.commit(&handed) {
             Ok(()) => {
                 shared.groups.fetch_add(1, Ordering::Relaxed);
-                // The sequencer uses the memory again.
-                handed.names = Arc::default();
                 {
                     let mut queue = shared.queue.lock();
                     queue.writer_free = true;

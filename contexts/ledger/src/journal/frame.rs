@@ -14,7 +14,7 @@
 //! The few sectors that are rightly zero are listed: a zero sector that is not listed means torn, anything
 //! else that does not add up means damage.
 
-use super::record::lengths;
+use super::record::{lengths, seal};
 use kernel::Timestamp;
 
 /// The unit in which a disk writes all or nothing.
@@ -32,7 +32,7 @@ const MARK: [u8; 4] = *b"head";
 /// What a frame holds, before it has a place in the chain.
 #[derive(Debug, Default)]
 pub struct Contents {
-    /// The records, one after another.
+    /// The records, one after another, without their checksums.
     pub records: Vec<u8>,
     /// How many.
     pub count: u32,
@@ -102,12 +102,14 @@ pub fn build(
     }
     out[40..72].copy_from_slice(previous);
     out[72..104].copy_from_slice(blake3::hash(&contents.redo).as_bytes());
-    let hash = chain_hash(&out[..104], &contents.records).expect("the sequencer wrote whole records");
+    out.extend_from_slice(&contents.records);
+    let (head, records) = out.split_at_mut(HEAD);
+    let hash = seal(records).and_then(|()| chain_hash(&head[..104], records));
+    let hash = hash.expect("the sequencer wrote whole records");
     out[104..136].copy_from_slice(&hash);
     let sum = crc32c::crc32c(&out[..136]);
     out[136..140].copy_from_slice(&sum.to_le_bytes());
     out[140..144].copy_from_slice(&MARK);
-    out.extend_from_slice(&contents.records);
     out.extend_from_slice(&contents.redo);
     if !zeros.is_empty() {
         let start = out.len();

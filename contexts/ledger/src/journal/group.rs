@@ -1,9 +1,8 @@
 //! A commit group: what arrived while the last one was written, and what of it readers will see.
 
 use super::frame::{Contents, HEAD};
-use super::index::Index;
-use super::names::GroupNames;
-use super::record::{Record, take_record};
+use super::index::{Index, KeyHash};
+use super::record::{Record, decode_record};
 use crate::accounts::model::{AccountKind, AccountNo, BalanceNo};
 use crate::books::model::{AssetNo, BookNo, Pattern};
 use crate::directory::Name;
@@ -69,7 +68,7 @@ impl Sealed {
     pub fn record(&self, position: u64) -> Option<Record> {
         let place = position.checked_sub(self.position + HEAD as u64)? as usize;
         let bytes = self.contents.records.get(place..).filter(|bytes| !bytes.is_empty())?;
-        Some(take_record(bytes, position).expect("a record that was just written decodes"))
+        Some(decode_record(bytes, position).expect("a record that was just written decodes"))
     }
 }
 
@@ -109,8 +108,8 @@ pub struct Handed {
     pub publication: Publication,
     /// Who waits.
     pub waiters: Vec<Waiter>,
-    /// Its names.
-    pub names: Arc<GroupNames>,
+    /// Its names and their positions.
+    pub names: Vec<(KeyHash, u64)>,
     /// Where they go once it is durable.
     pub index: Arc<Index>,
 }
@@ -123,7 +122,7 @@ impl Handed {
 
     /// Makes its records findable by everybody: it is durable.
     pub fn name(&self) {
-        self.index.insert_all(self.names.iter().map(|(key, position)| (*key, *position)));
+        self.index.insert_all(self.names.iter().copied());
     }
 
     /// Answers everybody.

@@ -6,7 +6,7 @@ use super::group::Sealed;
 use super::index::Index;
 use super::keys::{KeyHash, Keyed};
 use super::names::Names;
-use super::record::{Record, take_record};
+use super::record::{Record, decode_record};
 use super::segments::{Segments, damage};
 use crate::accounts::model::Settings;
 use crate::books::model::BookNo;
@@ -58,7 +58,7 @@ impl Lookup {
         if position >= self.start {
             let place = (position - self.start) as usize - HEAD;
             let bytes = self.contents.records.get(place..).unwrap_or_default();
-            return take_record(bytes, position).map_err(damage);
+            return decode_record(bytes, position).map_err(damage);
         }
         match self.in_flight.as_ref().and_then(|group| group.record(position)) {
             Some(record) => Ok(record),

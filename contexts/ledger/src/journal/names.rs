@@ -4,17 +4,16 @@
 use super::index::{Index, KeyHash, is_timed};
 use hashbrown::HashMap;
 use std::io;
-use std::sync::Arc;
 
-/// A group's names and the newest position of each.
-pub type GroupNames = HashMap<KeyHash, u64, foldhash::quality::RandomState>;
+type Positions = HashMap<KeyHash, u64, foldhash::quality::RandomState>;
 
-/// Names of the group being filled and of the one being written.
+/// Names of the group being filled and of the one being written. The maps are never read by another
+/// thread: memory that two processors take turns to write is slow.
 pub struct Names {
-    filling: GroupNames,
-    in_flight: Option<Arc<GroupNames>>,
-    /// A map that has grown to what groups need, empty.
-    spare: GroupNames,
+    filling: Positions,
+    in_flight: Positions,
+    /// What was inserted into `filling`, in order.
+    inserted: Vec<(KeyHash, u64)>,
     /// No time-ordered id is known above this one.
     latest: KeyHash,
 }
@@ -23,9 +22,9 @@ impl Names {
     /// Beside this index.
     pub fn new(index: &Index) -> Self {
         Self {
-            filling: GroupNames::default(),
-            in_flight: None,
-            spare: GroupNames::default(),
+            filling: Positions::default(),
+            in_flight: Positions::default(),
+            inserted: Vec::new(),
             latest: index.latest_timed(),
         }
     }
@@ -36,8 +35,7 @@ impl Names {
         if is_timed(key) && key > self.latest {
             return Ok(None);
         }
-        let in_flight = || self.in_flight.as_ref().and_then(|names| names.get(&key));
-        match self.filling.get(&key).or_else(in_flight) {
+        match self.filling.get(&key).or_else(|| self.in_flight.get(&key)) {
             Some(position) => Ok(Some(*position)),
             None => index.get(key),
         }
@@ -49,20 +47,19 @@ impl Names {
             self.latest = self.latest.max(key);
         }
         self.filling.insert(key, position);
+        self.inserted.push((key, position));
     }
 
-    /// Closes the group that is being filled.
-    pub fn hand_over(&mut self) -> Arc<GroupNames> {
-        let closed = Arc::new(std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare)));
-        self.in_flight = Some(closed.clone());
-        closed
+    /// Closes the group that is being filled and returns its names and their positions.
+    pub fn hand_over(&mut self) -> Vec<(KeyHash, u64)> {
+        std::mem::swap(&mut self.filling, &mut self.in_flight);
+        self.filling.clear();
+        let next = Vec::with_capacity(self.inserted.len());
+        std::mem::replace(&mut self.inserted, next)
     }
 
     /// The group that was handed over is durable, and the index knows its names.
     pub fn settled(&mut self) {
-        if let Some(mut names) = self.in_flight.take().and_then(Arc::into_inner) {
-            names.clear();
-            self.spare = names;
-        }
+        self.in_flight.clear();
     }
 }

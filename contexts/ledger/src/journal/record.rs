@@ -2,9 +2,9 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0–3 | length of the record, free text included |
-//! | 4–7 | length of the core |
-//! | 8–11 | CRC32C of bytes 0–7 and of the core from byte 12 |
+//! | 0–3 | CRC32C of the rest of the core |
+//! | 4–7 | length of the record, free text included |
+//! | 8–11 | length of the core |
 //! | 12, 13–14 | kind, flags |
 //! | 15–22, 23–38 | recorded time, id |
 //! | 39– | book, seq, distance to the book's previous record, number of its party, optional head fields |
@@ -111,9 +111,24 @@ pub struct Record {
     pub text_hash: Option<[u8; HASH]>,
 }
 
-/// Appends a record to a frame's bytes and returns the length of its free text (with salt).
+/// Appends a record, its checksum included, and returns the length of its free text (with salt).
 /// `scratch` is a buffer that is kept between calls.
 pub fn put_record(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    position: u64,
+    draft: &Draft<'_>,
+    decision: &Decision,
+    links: &AllLinks,
+) -> usize {
+    let start = out.len();
+    let text = put_unsealed(out, scratch, position, draft, decision, links);
+    seal(&mut out[start..]).expect("one whole record was written");
+    text
+}
+
+/// As [`put_record`], its checksum still missing: [`seal`] puts in those of a whole frame.
+pub fn put_unsealed(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     position: u64,
@@ -154,15 +169,27 @@ pub fn put_record(
     }
     let length = out.len() - start;
     let record = &mut out[start..];
-    record[0..4].copy_from_slice(&(length as u32).to_le_bytes());
-    record[4..8].copy_from_slice(&(core as u32).to_le_bytes());
-    let sum = checksum(&record[..core]);
-    record[8..12].copy_from_slice(&sum.to_le_bytes());
+    record[4..8].copy_from_slice(&(length as u32).to_le_bytes());
+    record[8..12].copy_from_slice(&(core as u32).to_le_bytes());
     text
 }
 
+/// Puts the checksums into the records of a frame, all at once: bytes that were written a moment ago are
+/// slow to read back. `None` where the records do not add up.
+pub fn seal(records: &mut [u8]) -> Option<()> {
+    let mut rest = records;
+    while !rest.is_empty() {
+        let (length, core) = lengths(rest)?;
+        let (record, behind) = rest.split_at_mut_checked(length)?;
+        let sum = checksum(&record[..core]);
+        record[..4].copy_from_slice(&sum.to_le_bytes());
+        rest = behind;
+    }
+    Some(())
+}
+
 fn checksum(core: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&core[..8]), &core[12..])
+    crc32c::crc32c(&core[4..])
 }
 
 fn head_flags(draft: &Draft<'_>) -> u16 {
@@ -233,20 +260,27 @@ fn take_origin(reader: &mut Reader<'_>) -> Result<Origin, Malformed> {
 
 /// The lengths a record claims: of all of it, and of its core. `None` where they cannot be right.
 pub fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
-    let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
-    let core = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize;
+    let length = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize;
+    let core = u32::from_le_bytes(*bytes.get(8..)?.first_chunk()?) as usize;
     (core >= FIXED && core <= length && length <= MAX_RECORD).then_some((length, core))
 }
 
 /// Reads a record whose bytes start here, checking its sums.
 pub fn take_record(bytes: &[u8], position: u64) -> Result<Record, Malformed> {
-    let (length, core) = lengths(bytes).ok_or(Malformed("no record starts here"))?;
-    let bytes = bytes.get(..length).ok_or(Malformed("the record ends early"))?;
-    let (core, text) = bytes.split_at(core);
-    let sum = u32::from_le_bytes(*core[8..].first_chunk().expect("twelve bytes are there"));
+    let (_, core) = lengths(bytes).ok_or(Malformed("no record starts here"))?;
+    let core = bytes.get(..core).ok_or(Malformed("the record ends early"))?;
+    let sum = u32::from_le_bytes(*core.first_chunk().expect("a core is longer than its head"));
     if sum != checksum(core) {
         return Err(Malformed("its checksum is wrong"));
     }
+    decode_record(bytes, position)
+}
+
+/// Reads a record whose bytes start here and are right: from a frame that was checked, or never written.
+pub fn decode_record(bytes: &[u8], position: u64) -> Result<Record, Malformed> {
+    let (length, core) = lengths(bytes).ok_or(Malformed("no record starts here"))?;
+    let bytes = bytes.get(..length).ok_or(Malformed("the record ends early"))?;
+    let (core, text) = bytes.split_at(core);
     let flags = u16::from_le_bytes([core[13], core[14]]);
     let has = |bit: u16| flags & bit != 0;
     let (core, text, text_hash) = if has(HAS_TEXT) { split_text(core, text)? } else { (core, text, None) };

@@ -27,7 +27,7 @@ impl Replayed {
     /// Applies the next record. It was decided once; nothing is decided again.
     pub fn apply(&mut self, record: &mut Record) {
         let state = &mut self.state;
-        for posting in postings_mut(&mut record.effect) {
+        for posting in record.effect.postings_mut().into_iter().flatten() {
             posting.balance = state.balance_for(posting.account, posting.asset);
         }
         state.apply(record.book, record.seq, &record.effect);
@@ -61,15 +61,5 @@ impl Replayed {
         if record.seq % MARK_EVERY == 1 {
             self.marks[record.book.0 as usize].push(Mark { position: record.position, at: record.at });
         }
-    }
-}
-
-fn postings_mut(effect: &mut Effect) -> &mut [crate::entries::model::Posting] {
-    match effect {
-        Effect::Posted { postings }
-        | Effect::Reversed { postings, .. }
-        | Effect::Held { postings, .. }
-        | Effect::HoldMoved { postings, .. } => postings,
-        _ => &mut [],
     }
 }

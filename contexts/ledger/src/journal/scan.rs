@@ -1,8 +1,9 @@
 //! Reading the journal from a place to its end, frame by frame, and judging what stands at the end:
 //! a clean end, a write that was cut, or damage.
 
+use super::codec::Malformed;
 use super::frame::{Head, SECTOR, take_head};
-use super::record::{Record, take_record};
+use super::record::{Record, decode_record, take_record};
 use super::replay::Replayed;
 use super::segments::{SEGMENT_HEAD, Segments, damage, segment_name};
 use std::io;
@@ -24,7 +25,8 @@ impl Frame<'_> {
     /// Applies its records; `see` is shown each of them first.
     pub fn replay(&self, replayed: &mut Replayed, mut see: impl FnMut(&Record)) -> io::Result<()> {
         let mut few = Vec::with_capacity(FEW);
-        self.each_record(|record| {
+        // The frame's hash covers what the records' own sums do.
+        self.walk(decode_record, |record| {
             see(&record);
             few.push(record);
             if few.len() == FEW {
@@ -36,14 +38,22 @@ impl Frame<'_> {
         Ok(())
     }
 
-    /// Calls back with every record.
-    pub fn each_record(&self, mut take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
+    /// Calls back with every record, its own sums checked too.
+    pub fn each_record(&self, take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
+        self.walk(take_record, take)
+    }
+
+    fn walk(
+        &self,
+        decode: impl Fn(&[u8], u64) -> Result<Record, Malformed>,
+        mut take: impl FnMut(Record) -> io::Result<()>,
+    ) -> io::Result<()> {
         let records = self.head.records_of(self.bytes);
         let (mut place, mut count) = (0, 0);
         while place < records.len() {
             let position = self.head.position + (super::frame::HEAD + place) as u64;
             let broken = |why| damage(format_args!("record at position {position}: {why}"));
-            let record = take_record(&records[place..], position).map_err(broken)?;
+            let record = decode(&records[place..], position).map_err(broken)?;
             place += record.length as usize;
             count += 1;
             take(record)?;
