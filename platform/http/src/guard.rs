@@ -4,8 +4,9 @@
 use crate::authenticate::{Access, Authenticate, Identity};
 use crate::metrics::RouteMetrics;
 use crate::problem::Refusal;
+use crate::query::Query;
 use crate::rate::{Counted, Rate};
-use crate::routes::Declared;
+use crate::routes::{Declared, Kind};
 use crate::settings::Limits;
 use crate::slugs;
 use crate::visit::{Visit, traceparent};
@@ -13,17 +14,20 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, header};
+use http::header;
 use hyper::body::Body as _;
 use kernel::{Caller, Problem};
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What all guards share.
 pub(crate) struct Gate {
     pub authenticate: Arc<dyn Authenticate>,
     pub rate: Option<Rate>,
     pub limits: Limits,
+    /// Becomes true when the server is told to stop.
+    pub ending: watch::Sender<bool>,
 }
 
 pub(crate) struct Guard {
@@ -62,6 +66,7 @@ impl Guard {
             return Err(slugs::forbidden(scope));
         }
         self.check_size(&headers)?;
+        self.check_query(&headers)?;
         let caller = Caller {
             tenant: identity.tenant,
             key: identity.key,
@@ -91,6 +96,16 @@ impl Guard {
         }
     }
 
+    /// Refuses every parameter where none is declared; other routes read theirs and refuse the rest.
+    fn check_query(&self, headers: &HeaderView) -> Result<(), Problem> {
+        match &headers.query {
+            Some(query) if self.declared.kind != Kind::List && self.declared.doc.query.is_empty() => {
+                Query::parse(query).into_result()
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn too_slow(&self, visit: &Visit, has_body: bool) -> Problem {
         if has_body && visit.body_arrived.get().is_none() {
             return Problem::new(&slugs::REQUEST_TIMEOUT, "The body did not arrive in time.");
@@ -100,22 +115,25 @@ impl Guard {
     }
 }
 
-/// The headers that admission needs, taken out because a request cannot be borrowed while waiting.
+/// What admission needs of a request's head, taken out because a request cannot be borrowed while waiting.
 struct HeaderView {
+    query: Option<String>,
     bearer: Option<String>,
     length: Option<u64>,
     traceparent: Option<Arc<str>>,
 }
 
 impl HeaderView {
-    fn read(headers: &HeaderMap) -> Self {
+    fn read(request: &Request) -> Self {
+        let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = text(header::AUTHORIZATION).and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
         });
         let length = text(header::CONTENT_LENGTH).and_then(|value| value.parse().ok());
-        Self { bearer, length, traceparent: traceparent(headers) }
+        let query = request.uri().query().map(str::to_owned);
+        Self { query, bearer, length, traceparent: traceparent(headers) }
     }
 }
 
@@ -138,7 +156,7 @@ where
         let Self { handler, guard } = self;
         let visit = request.extensions().get::<Arc<Visit>>().cloned();
         let visit = visit.expect("the site puts a visit into every request");
-        let headers = HeaderView::read(request.headers());
+        let headers = HeaderView::read(&request);
         let has_body = !request.body().is_end_stream();
         Box::pin(async move {
             visit.guard.set(Arc::clone(&guard)).expect("a request passes one guard, once");

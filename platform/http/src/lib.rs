@@ -4,6 +4,7 @@
 
 mod answer;
 mod authenticate;
+mod ending;
 mod extract;
 mod guard;
 pub mod json;
@@ -23,6 +24,7 @@ mod visit;
 
 pub use answer::Answer;
 pub use authenticate::{Access, Authenticate, Identity, Open};
+pub use ending::Ending;
 pub use extract::{Key, Media, Payload, Segment};
 pub use openapi::{Info, Schema};
 pub use pages::{PAGES, Page};

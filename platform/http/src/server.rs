@@ -60,12 +60,14 @@ impl Server {
     pub async fn serve(self, site: Site, shutdown: impl Future<Output = ()>) -> bool {
         let (stage, watcher) = watch::channel(Stage::Serving);
         let permits = Arc::new(Semaphore::new(self.settings.max_connections as usize));
+        let ending = site.clone();
         let shared = Shared { site, permits: Arc::clone(&permits), watcher, settings: self.settings };
         for listener in self.listeners {
             tokio::spawn(accept(listener, shared.clone()));
         }
         shutdown.await;
         stage.send_replace(Stage::Draining);
+        ending.end();
         let all = permits.acquire_many(self.settings.max_connections);
         let has_drained = tokio::time::timeout(self.settings.drain_time, all).await.is_ok();
         if !has_drained {

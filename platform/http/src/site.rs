@@ -26,6 +26,7 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::watch;
 use tower::Service as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -96,7 +97,13 @@ impl SiteBuilder {
         self.own.document = Bytes::from(document.to_string());
 
         let rate = Rate::try_new(self.limits.rate);
-        let gate = Arc::new(Gate { authenticate: self.authenticate, rate, limits: self.limits });
+        let gate = Arc::new(Gate {
+            authenticate: self.authenticate,
+            rate,
+            limits: self.limits,
+            ending: watch::Sender::new(false),
+        });
+        let shared = Arc::clone(&gate);
         let figures = |method, route| Labelled { method, route, metrics: Arc::new(RouteMetrics::default()) };
         let unmatched = figures("any", "unmatched");
         let figures: Vec<_> = declared.iter().map(|route| figures(route.method, route.path)).collect();
@@ -121,6 +128,7 @@ impl SiteBuilder {
             ids: RequestIds::new(self.ids),
             unmatched: unmatched_metrics,
             declared,
+            gate: shared,
         }))
     }
 }
@@ -130,6 +138,7 @@ struct Inner {
     ids: RequestIds,
     unmatched: Arc<RouteMetrics>,
     declared: Vec<Declared>,
+    gate: Arc<Gate>,
 }
 
 /// All routes of a process, ready to answer.
@@ -152,6 +161,11 @@ impl Site {
     /// Every route, the own ones included.
     pub fn declared(&self) -> &[Declared] {
         &self.0.declared
+    }
+
+    /// Lets what waits for long know that the server has been told to stop.
+    pub(crate) fn end(&self) {
+        self.0.gate.ending.send_replace(true);
     }
 
     /// Answers one request from this address.

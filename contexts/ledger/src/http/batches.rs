@@ -15,7 +15,7 @@ use crate::refusal as slug;
 use crate::{BatchRequest, Ledger, NotDone};
 use axum::extract::State;
 use hashbrown::HashMap;
-use kernel::{Asset, Caller, Id, Problem, id::prefix};
+use kernel::{Asset, Caller, Datum, Id, Problem, id::prefix};
 use platform_http::json::{Document, Object, Reader, Value};
 use platform_http::{Answer, Body, By, Doc, Key, Parameter, Payload, Query, Routes, slugs, write_problem};
 use std::sync::Arc;
@@ -106,17 +106,27 @@ async fn answer(
     lines: bool,
 ) -> Result<Answer, Failure> {
     let ids = ids(&batch.commands);
-    let mut outcomes = ledger.run_batch(by, book, batch).await?;
-    // An atomic batch that was refused has one outcome: why.
-    if asked.atomic && matches!(outcomes.outcomes[..], [Outcome::Refused(_)]) {
-        let Some(Outcome::Refused(problem)) = outcomes.outcomes.pop() else { unreachable!("just matched") };
-        return Err(NotDone { problem: Arc::unwrap_or_clone(problem), replayed: outcomes.replayed }.into());
+    let outcomes = ledger.run_batch(by, book, batch).await?;
+    // A batch that was refused as a whole has one outcome: why.
+    if let [Outcome::Refused(problem)] = &outcomes.outcomes[..]
+        && (asked.atomic || ids.len() != 1 || is_of_the_batch(problem))
+    {
+        return Err(NotDone { problem: Problem::clone(problem), replayed: outcomes.replayed }.into());
     }
     let replayed = outcomes.replayed;
     let body = render(ledger, book, &outcomes, &ids, asked, lines)?;
     let status = if asked.dry_run { 200 } else { 201 };
     let answer = Answer::ok(body).with_status(status).replayed(replayed);
     Ok(if lines { answer.lines() } else { answer })
+}
+
+/// Whether a refusal that stands alone is about the batch's own key and not about its only command.
+fn is_of_the_batch(problem: &Problem) -> bool {
+    let own = [Datum::from("mode"), Datum::from("commands")];
+    problem.data.iter().any(|(name, datum)| {
+        *name == "differing_fields"
+            && matches!(datum, Datum::List(fields) if fields.iter().any(|f| own.contains(f)))
+    })
 }
 
 fn render(
@@ -165,7 +175,8 @@ fn result(
         Outcome::Done { seq, position } | Outcome::Replayed { seq, position } => {
             let replayed = matches!(outcome, Outcome::Replayed { .. });
             let mut record = None;
-            if full || replayed {
+            // Of a batch that is repeated, new ids name nothing: the first ones stand in the records.
+            if full || replayed || outcomes.replayed {
                 record = Some(ledger.record(outcomes, *position)?);
             }
             let (own, prefix) = id.unwrap_or((Id(0), prefix::ENTRY));

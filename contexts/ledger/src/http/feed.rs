@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use kernel::{Problem, id::prefix};
-use platform_http::{Answer, By, Doc, Parameter, Query, Routes, write_problem};
+use platform_http::{Answer, By, Doc, Ending, Parameter, Query, Routes, write_problem};
 use std::time::Duration;
 
 /// Longest that a poll waits for something new.
@@ -45,6 +45,7 @@ async fn journal_read(
     State(ledger): State<Ledger>,
     By(by): By,
     headers: HeaderMap,
+    mut ending: Ending,
     query: Query,
 ) -> Result<Response, Failure> {
     let book = book_of(&ledger, &by).await?;
@@ -59,10 +60,14 @@ async fn journal_read(
     query.into_result()?;
     if stream {
         let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-        return Ok(event_stream(ledger, book, last.unwrap_or(after)));
+        return Ok(event_stream(ledger, book, last.unwrap_or(after), ending));
     }
     if wait > 0 {
-        ledger.reading.await_seq_for(book, after + 1, Duration::from_secs(wait)).await;
+        let news = ledger.reading.await_seq_for(book, after.saturating_add(1), Duration::from_secs(wait));
+        tokio::select! {
+            _ = news => {}
+            () = ending.begun() => {}
+        }
     }
     let records = ledger.reading.feed(book, after, limit.get())?;
     let mut json = Json::new();
@@ -79,29 +84,37 @@ async fn journal_read(
     Ok(Answer::ok(json.done()).into_response())
 }
 
-fn event_stream(ledger: Ledger, book: BookNo, after: u64) -> Response {
-    let events = futures_util::stream::unfold((ledger, after), move |(ledger, after)| async move {
-        let found = ledger.reading.await_seq_for(book, after + 1, KEEP_ALIVE).await;
-        if ledger.engine().view.durable().poisoned && !found {
-            return None;
-        }
-        if !found {
-            return Some((
-                Ok::<_, std::io::Error>(bytes::Bytes::from_static(b": nothing new\n\n")),
-                (ledger, after),
-            ));
-        }
-        let records = ledger.reading.feed(book, after, STREAM_PAGE).ok()?;
-        let mut out = Json::new();
-        for record in &records {
-            out.bytes
-                .extend_from_slice(format!("id: {}\nevent: {}\ndata: ", record.seq, kind(record)).as_bytes());
-            render(&ledger, book, &mut out, record);
-            out.bytes.extend_from_slice(b"\n\n");
-        }
-        let after = records.last().map_or(after, |record| record.seq);
-        Some((Ok(out.done().into()), (ledger, after)))
-    });
+fn event_stream(ledger: Ledger, book: BookNo, after: u64, ending: Ending) -> Response {
+    let events = futures_util::stream::unfold(
+        (ledger, after, ending),
+        move |(ledger, after, mut ending)| async move {
+            let news = ledger.reading.await_seq_for(book, after.saturating_add(1), KEEP_ALIVE);
+            let found = tokio::select! {
+                found = news => found,
+                () = ending.begun() => return None,
+            };
+            if ledger.engine().view.durable().poisoned && !found {
+                return None;
+            }
+            if !found {
+                return Some((
+                    Ok::<_, std::io::Error>(bytes::Bytes::from_static(b": nothing new\n\n")),
+                    (ledger, after, ending),
+                ));
+            }
+            let records = ledger.reading.feed(book, after, STREAM_PAGE).ok()?;
+            let mut out = Json::new();
+            for record in &records {
+                out.bytes.extend_from_slice(
+                    format!("id: {}\nevent: {}\ndata: ", record.seq, kind(record)).as_bytes(),
+                );
+                render(&ledger, book, &mut out, record);
+                out.bytes.extend_from_slice(b"\n\n");
+            }
+            let after = records.last().map_or(after, |record| record.seq);
+            Some((Ok(out.done().into()), (ledger, after, ending)))
+        },
+    );
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
     (headers, HttpBody::from_stream(events)).into_response()
 }
