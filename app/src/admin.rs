@@ -1,7 +1,9 @@
 //! `concord admin keys`: makes, lists and revokes keys on the files themselves, beside a live server or without one.
+//! `concord admin clock`: tells a server that its clock is right.
 
 use crate::cli::KeysCommand;
-use crate::config::Config;
+use crate::client::Client;
+use crate::config::{Config, Environment};
 use crate::data_dir::DataDir;
 use crate::output::{Failure, Output, Printed};
 use crate::wiring::{self, World};
@@ -9,6 +11,14 @@ use identity::{ApiKey, Keys, NewKey, Standing};
 use kernel::id::prefix::API_KEY;
 use kernel::{Cursor, Id, Limit, Tenant, Timestamp};
 use serde_json::json;
+
+/// Tells a server that its clock is right.
+pub async fn confirm_clock(server: &str, environment: &Environment, output: Output) -> Result<(), Failure> {
+    let client = Client::try_new(server, environment)?;
+    let json = client.post("/v1/clock-confirmations", "{}").await?;
+    let at = json["confirmed_at"].as_str().unwrap_or_default();
+    output.answer(Printed { text: format!("confirmed; the server's time is {at}\n"), json })
+}
 
 /// Runs a command on keys.
 pub async fn keys(command: KeysCommand, config: &Config, output: Output) -> Result<(), Failure> {

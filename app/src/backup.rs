@@ -29,8 +29,11 @@ pub async fn take(config: &Config, to: &Path, output: Output) -> Result<(), Fail
     }
     let target = empty_directory(to)?;
     let mut names = Vec::new();
+    let mut listed = serde_json::Map::new();
     for part in PARTS.iter().filter(|part| data.join(part.name).exists()) {
-        (part.copy)(&data.join(part.name), &target.join(part.name))?;
+        let facts = (part.copy)(&data.join(part.name), &target.join(part.name), output)?;
+        (part.check)(&target.join(part.name), &facts, output)?;
+        listed.insert(part.name.to_owned(), facts);
         names.push(part.name);
     }
     if names.is_empty() {
@@ -38,7 +41,8 @@ pub async fn take(config: &Config, to: &Path, output: Output) -> Result<(), Fail
     }
     let made_at = World::real().clock.now().to_string();
     let made_by = env!("CARGO_PKG_VERSION");
-    let manifest = json!({"format": FORMAT, "made_at": made_at, "made_by": made_by, "parts": names});
+    let manifest =
+        json!({"format": FORMAT, "made_at": made_at, "made_by": made_by, "parts": names, "listed": listed});
     write_manifest(&target, &manifest)?;
     let text = format!("backed up {} to {}\n", names.join(", "), to.display());
     output.answer(Printed { text, json: manifest })
@@ -46,7 +50,7 @@ pub async fn take(config: &Config, to: &Path, output: Output) -> Result<(), Fail
 
 /// Makes a data directory from a backup.
 pub fn restore(from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
-    let parts = read_manifest(from)?;
+    let (parts, listed) = read_manifest(from)?;
     if to.exists() {
         empty_directory(to)?;
     }
@@ -59,8 +63,8 @@ pub fn restore(from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
         false => empty_directory(&building)?,
     };
     let copied = parts.iter().try_for_each(|part| {
-        (part.copy)(&from.join(part.name), &target.join(part.name))?;
-        (part.check)(&target.join(part.name))
+        (part.copy)(&from.join(part.name), &target.join(part.name), output)?;
+        (part.check)(&target.join(part.name), &listed[part.name], output)
     });
     let placed = copied.and_then(|()| {
         sync_directory(target.path())?;
@@ -102,8 +106,8 @@ fn write_manifest(target: &DataDir, manifest: &Value) -> Result<(), Failure> {
     sync_directory(target.path())
 }
 
-/// The parts that a backup says it has.
-fn read_manifest(from: &Path) -> Result<Vec<&'static Part>, Failure> {
+/// The parts that a backup says it has, and what it says of each.
+fn read_manifest(from: &Path) -> Result<(Vec<&'static Part>, Value), Failure> {
     let path = from.join(MANIFEST);
     let refuse = |what: &str| Failure::Refused(format!("{} {what}", from.display()));
     let text = match fs::read_to_string(&path) {
@@ -119,10 +123,11 @@ fn read_manifest(from: &Path) -> Result<Vec<&'static Part>, Failure> {
     }
     let names = manifest["parts"].as_array().ok_or_else(|| refuse("has a backup.json without parts"))?;
     let part_of = |name: &Value| PARTS.iter().find(|part| Some(part.name) == name.as_str());
-    names
+    let parts = names
         .iter()
         .map(|name| part_of(name).ok_or_else(|| refuse(&format!("has an unknown part {name}"))))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok((parts, manifest["listed"].clone()))
 }
 
 fn sync_directory(path: &Path) -> Result<(), Failure> {

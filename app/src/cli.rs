@@ -55,7 +55,7 @@ Examples:
   concord serve --listen 127.0.0.1:9000 --data-dir /var/lib/concord
   concord serve --config /etc/concord.toml --log-format json
   CONCORD__LOG__LEVEL=debug concord serve")]
-    Serve(ServerFlags),
+    Serve(ServeFlags),
     /// Print the API's description (OpenAPI 3.1), the same that a server answers at /openapi.json.
     #[command(after_help = "\
 Examples:
@@ -68,11 +68,22 @@ Examples:
   CONCORD__SERVER__LISTEN=127.0.0.1:9000 concord config
   concord config --config /etc/concord.toml --json")]
     Config(ServerFlags),
-    /// Manage an installation: its API keys.
+    /// Look into the books: verify the journal, print the trial balance.
+    #[command(after_help = "\
+Examples:
+  concord ledger verify
+  concord ledger trial-balance --at 2026-01-31T23:59:59Z")]
+    Ledger {
+        /// What to look for.
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// Manage an installation: its API keys, its clock.
     #[command(after_help = "\
 Examples:
   concord admin keys create --name till --scopes ledger:write
-  concord admin keys list")]
+  concord admin keys list
+  concord admin clock confirm --server http://127.0.0.1:8080")]
     Admin {
         /// What to manage.
         #[command(subcommand)]
@@ -105,6 +116,64 @@ Examples:
         #[command(subcommand)]
         command: BenchCommand,
     },
+}
+
+/// What to serve, and how.
+#[derive(Debug, Args)]
+pub struct ServeFlags {
+    /// Contexts to serve; all of them if none is named. One data directory is served by one process, so
+    /// naming fewer than all is refused.
+    #[arg(value_name = "CONTEXT")]
+    pub contexts: Vec<String>,
+    /// Settings.
+    #[command(flatten)]
+    pub server: ServerFlags,
+}
+
+/// What can be looked for in the books.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Read the whole journal again, judge every record, and print the digest of every book.
+    #[command(after_help = "\
+Nothing is written, and a server may run on the same directory. Every hash and checksum, counter, limit, status, hold,
+reversal, number and pointer is worked out again from the records before it; then the newest snapshot and the index
+are compared with that. What is wrong is printed with its place, and the exit code is 1.
+
+A book's digest (BLAKE3) covers what its records say and not how they are stored: copies of a book have the same one.
+
+Examples:
+  concord ledger verify
+  concord ledger verify --data-dir /backups/2026-01-31
+  concord ledger verify --json | jq .books")]
+    Verify,
+    /// Print every account's debits, credits and balance, and totals that must be equal.
+    #[command(after_help = "\
+Without --server the files are read, also beside a server that runs on them. With it the API is asked, with the key in
+the variable CONCORD_API_KEY; it answers for the key's tenant.
+
+Examples:
+  concord ledger trial-balance
+  concord ledger trial-balance --currency EUR --at 2026-01-31T23:59:59Z
+  concord ledger trial-balance --tenant acme --at 1200 --json
+  CONCORD_API_KEY=ck_… concord ledger trial-balance --server http://127.0.0.1:8080")]
+    TrialBalance(TrialFlags),
+}
+
+/// Which trial balance.
+#[derive(Debug, Args)]
+pub struct TrialFlags {
+    /// Ask this server instead of reading the files.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// As it stood at this recorded time (RFC 3339) or after the record of this number.
+    #[arg(long, value_name = "TIME|SEQ")]
+    pub at: Option<String>,
+    /// Only this currency.
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<String>,
+    /// Whose book, when files are read.
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    pub tenant: String,
 }
 
 /// Settings that have a flag.
@@ -162,6 +231,34 @@ Examples:
         /// What to do with them.
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Look after the clock.
+    #[command(after_help = "\
+Examples:
+  concord admin clock confirm")]
+    Clock {
+        /// What to do about it.
+        #[command(subcommand)]
+        command: ClockCommand,
+    },
+}
+
+/// What can be done about the clock.
+#[derive(Debug, Subcommand)]
+pub enum ClockCommand {
+    /// Tell a server that its clock is right, after a jump stopped it from deciding.
+    #[command(after_help = "\
+A clock that jumped by more than a minute, or that stands before the newest record at a start, stops every decision
+until somebody has looked: one wrong time server must not expire every hold. Look at the server's time first.
+The key, with the scope admin, is taken from the variable CONCORD_API_KEY.
+
+Examples:
+  concord admin clock confirm
+  CONCORD_API_KEY=ck_… concord admin clock confirm --server http://10.0.0.7:8080")]
+    Confirm {
+        /// Which server.
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+        server: String,
     },
 }
 

@@ -6,18 +6,23 @@ mod aliases;
 mod backup;
 pub mod bench;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod data_dir;
+mod metrics;
 mod output;
 mod problems;
+mod progress;
 mod serve;
+mod trial;
+mod verify;
 pub mod wiring;
 
 pub use output::Failure;
 
 use bench::BenchCommand;
 use clap::Parser as _;
-use cli::{AdminCommand, Cli, Command};
+use cli::{AdminCommand, Cli, ClockCommand, Command, LedgerCommand};
 use config::{Config, Environment};
 use output::{Output, Printed};
 use std::ffi::OsString;
@@ -59,12 +64,22 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
         Ok(loaded.config)
     };
     match cli.command {
-        Command::Serve(flags) => serve::run(loaded(flags.settings())?, output),
+        Command::Serve(flags) => {
+            wiring::check_contexts(&flags.contexts)?;
+            serve::run(loaded(flags.server.settings())?, output)
+        }
         Command::Openapi => {
             let document = wiring::openapi();
             output.answer(Printed { text: format!("{document:#}\n"), json: document })
         }
         Command::Config(flags) => config::show(&load(flags.settings())?, output),
+        Command::Ledger { command: LedgerCommand::Verify } => verify::run(&load(Vec::new())?, output),
+        Command::Ledger { command: LedgerCommand::TrialBalance(flags) } => {
+            blocking(trial::run(flags, &load(Vec::new())?, &environment, output))
+        }
+        Command::Admin {
+            command: AdminCommand::Clock { command: ClockCommand::Confirm { server } },
+        } => blocking(admin::confirm_clock(&server, &environment, output)),
         Command::Admin { command: AdminCommand::Keys { command } } => {
             blocking(admin::keys(command, &load(Vec::new())?, output))
         }

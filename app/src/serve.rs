@@ -17,8 +17,7 @@ pub fn run(loaded: Loaded, output: Output) -> Result<(), Failure> {
     let data = DataDir::make(&config.data.dir)?;
     let _lock = data.lock()?;
     let world = World::real();
-    let house =
-        House::open(&data, config.server.listen.ip(), &world, ledger::journal::engine::Settings::default())?;
+    let house = House::open(&data, config.server.listen.ip(), &world, config.ledger)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::io("starting the runtime", source))?;
     // The house outlives the runtime, so no task of a request is left when the contexts close.

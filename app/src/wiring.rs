@@ -2,14 +2,18 @@
 //! The only file that knows them all: a new context adds its scopes, its part and its opening here.
 
 use crate::data_dir::{DataDir, LOCK};
-use crate::output::Failure;
+use crate::metrics;
+use crate::output::{Failure, Output};
 use crate::problems;
+use crate::progress::Progress;
 use identity::{Door, Doorkeeper, Keys, Setting};
 use kernel::{Clock, IdSource, RandomIds, SystemClock};
 use ledger::Ledger;
-use ledger::journal::disk::RealDisk;
+use ledger::journal::copy;
+use ledger::journal::disk::{Disk, RealDisk};
 use ledger::journal::engine::Settings as LedgerSettings;
 use platform_http::{Declared, Info, Limits, Open, Schema, Site, openapi as document};
+use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +22,13 @@ use std::sync::Arc;
 pub const SCOPES: &[&str] = &["ledger:read", "ledger:write", "ledger:override", "admin", "*"];
 
 /// What may be in a data directory, and is in a backup unless it is made anew at every start.
-pub const PARTS: [Part; 1] = [Part { name: identity::FILE, copy: copy_keys, check: check_keys }];
+pub const PARTS: [Part; 2] = [
+    Part { name: identity::FILE, copy: copy_keys, check: check_keys },
+    Part { name: JOURNAL, copy: copy_journal, check: check_journal },
+];
+
+/// The contexts that a process serves.
+pub const CONTEXTS: [&str; 2] = ["identity", "ledger"];
 
 /// What is beside the parts and a copy needs not: a start makes it anew, or a file system's root has it.
 const NOT_KEPT: [&str; 4] = [LOCK, "identity.sqlite-wal", "identity.sqlite-shm", "lost+found"];
@@ -28,9 +38,10 @@ pub struct Part {
     /// Its name there, and in a backup.
     pub name: &'static str,
     /// Copies it, possibly from under a live server, to a path where nothing is yet; synced when it returns.
-    pub copy: fn(from: &Path, to: &Path) -> Result<(), Failure>,
-    /// Whether a copy is sound.
-    pub check: fn(copy: &Path) -> Result<(), Failure>,
+    /// Returns what the backup's list says of the copy.
+    pub copy: fn(from: &Path, to: &Path, output: Output) -> Result<Value, Failure>,
+    /// Whether a copy is sound and what the list says of it.
+    pub check: fn(copy: &Path, listed: &Value, output: Output) -> Result<(), Failure>,
 }
 
 /// Where the ledger keeps its journal in the data directory.
@@ -84,6 +95,7 @@ impl House {
         let opening = |source| Failure::io("opening the journal", source);
         let disk = RealDisk::try_new(&data.join(JOURNAL)).map_err(opening)?;
         let ledger = Ledger::open(Arc::new(disk), world.clock.clone(), world.ids.clone(), settings);
+        // What is damaged, where, and what to do about it stands in the fault.
         Ok(Self { keys, door, ledger: ledger.map_err(opening)? })
     }
 
@@ -95,6 +107,7 @@ impl House {
             .routes(ledger::http::routes().with_state(self.ledger.clone()))
             .schemas(schemas())
             .problems(problems::PAGES)
+            .metrics(metrics::register(&self.ledger))
             .ready("ledger", ready(&self.ledger))
             .ready("identity", move || keys.ready().map_err(|refusal| refusal.to_string()))
             .build()
@@ -147,10 +160,64 @@ pub fn strangers(data: &DataDir) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn copy_keys(from: &Path, to: &Path) -> Result<(), Failure> {
-    Ok(platform_store::backup_file(from, to)?)
+/// Refuses names that are none, and fewer than all: one process owns a data directory.
+pub fn check_contexts(named: &[String]) -> Result<(), Failure> {
+    let refuse = |what: String| Err(Failure::Flag { flag: "CONTEXT", what });
+    let all = CONTEXTS.join(", ");
+    if let Some(unknown) = named.iter().find(|name| !CONTEXTS.contains(&name.as_str())) {
+        return refuse(format!("there is no context {unknown:?}; there are {all}"));
+    }
+    match CONTEXTS.iter().find(|context| !named.iter().any(|name| name == *context)) {
+        Some(missing) if !named.is_empty() => refuse(format!(
+            "one process serves all contexts of a data directory ({all}), {missing} too; name all or none"
+        )),
+        _ => Ok(()),
+    }
 }
 
-fn check_keys(copy: &Path) -> Result<(), Failure> {
+/// The directory of a journal that is there, to be read.
+pub fn journal_disk(data: &Path) -> Result<Arc<dyn Disk>, Failure> {
+    let path = DataDir::find(data)?.join(JOURNAL);
+    if !path.is_dir() {
+        let what = format!("{} holds no journal: no server has run on it yet", data.display());
+        return Err(Failure::Refused(what));
+    }
+    let disk = RealDisk::try_new(&path).map_err(Failure::path("opening", &path))?;
+    Ok(Arc::new(disk))
+}
+
+fn copy_keys(from: &Path, to: &Path, _: Output) -> Result<Value, Failure> {
+    platform_store::backup_file(from, to)?;
+    Ok(Value::Null)
+}
+
+fn check_keys(copy: &Path, _: &Value, _: Output) -> Result<(), Failure> {
     Ok(platform_store::check_file(copy)?)
+}
+
+fn copy_journal(from: &Path, to: &Path, output: Output) -> Result<Value, Failure> {
+    let disk = |path: &Path| RealDisk::try_new(path).map_err(Failure::path("opening", path));
+    let source: Arc<dyn Disk> = Arc::new(disk(from)?);
+    let target = disk(to)?;
+    let mut progress = Progress::new(output, "copying the journal", "bytes");
+    let copied = copy::copy(&source, &target, &mut |at| progress.tell(at.done, at.done, at.most));
+    match copied.map_err(Failure::path("copying the journal", from))? {
+        Some(copied) => Ok(json!({"end": copied.end, "frames": copied.frames})),
+        None => Ok(Value::Null),
+    }
+}
+
+fn check_journal(copy: &Path, listed: &Value, output: Output) -> Result<(), Failure> {
+    if listed.is_null() {
+        return Ok(());
+    }
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::try_new(copy).map_err(Failure::path("opening", copy))?);
+    let mut progress = Progress::new(output, "reading the journal back", "bytes");
+    let found = copy::check(&disk, &mut |at| progress.tell(at.done, at.done, at.most));
+    let found = found.map_err(Failure::path("reading back", copy))?;
+    if json!({"end": found.end, "frames": found.frames}) == *listed {
+        return Ok(());
+    }
+    let (at, end) = (found.end, &listed["end"]);
+    Err(Failure::Refused(format!("{} ends at {at} and the backup's list says {end}", copy.display())))
 }

@@ -12,6 +12,7 @@ pub use fault::{Fault, Invalid};
 use crate::aliases;
 use crate::output::{Failure, Output, Printed};
 use layers::{Layers, Origin};
+use ledger::journal::engine::Settings as LedgerSettings;
 use platform_http::{Limits, RateLimit, ServerSettings};
 use platform_telemetry::Format;
 use std::collections::BTreeMap;
@@ -33,6 +34,17 @@ const MAX_BODY_BYTES: i64 = 1 << 30;
 /// Highest rate: no server answers more.
 const MAX_RATE: i64 = 10_000_000;
 
+/// Fewest entries between two checkpoints: each rewrites the state of every account.
+const MIN_CHECKPOINT_ENTRIES: i64 = 1_000;
+/// Most: at 30 bytes each these are 3 GB of memory.
+const MAX_CHECKPOINT_ENTRIES: i64 = 100_000_000;
+/// Fewest bytes between two checkpoints, for the same reason.
+const MIN_CHECKPOINT_BYTES: i64 = 1 << 20;
+/// Most: a start reads this much.
+const MAX_CHECKPOINT_BYTES: i64 = 1 << 40;
+/// Longest pause between two checks: a year.
+const MAX_SCRUB_HOURS: i64 = 366 * 24;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -42,6 +54,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is kept.
     pub data: DataConfig,
+    /// The ledger's journal.
+    pub ledger: LedgerSettings,
     /// The log.
     pub log: LogConfig,
     shown: Vec<Shown>,
@@ -147,6 +161,7 @@ fn read(layers: &mut Layers) -> Option<Config> {
     let settings = server_settings(layers);
     let limits = limits(layers);
     let dir = layers.parse("data.dir", "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text)));
+    let ledger = ledger_settings(layers);
     let format = layers.parse("log.format", "one of auto, pretty, json", |text| text.parse().ok());
     let level = layers.parse("log.level", "a filter such as \"info\" or \"info,ledger=debug\"", |text| {
         (!text.is_empty()).then(|| text.to_owned())
@@ -155,6 +170,7 @@ fn read(layers: &mut Layers) -> Option<Config> {
         server: ServerConfig { listen: listen?, settings: settings? },
         limits: limits?,
         data: DataConfig { dir: dir? },
+        ledger: ledger?,
         log: LogConfig { format: format?, level: level? },
         shown: layers.shown(),
     })
@@ -168,6 +184,20 @@ fn server_settings(layers: &mut Layers) -> Option<ServerSettings> {
         max_connections: u32::try_from(max_connections?).ok()?,
         header_time: Duration::from_secs(header_time_s?),
         drain_time: Duration::from_secs(drain_s?),
+    })
+}
+
+fn ledger_settings(layers: &mut Layers) -> Option<LedgerSettings> {
+    let (least, most) = (MIN_CHECKPOINT_ENTRIES, MAX_CHECKPOINT_ENTRIES);
+    let checkpoint_names = layers.number("ledger.checkpoint_entries", least, most);
+    let (least, most) = (MIN_CHECKPOINT_BYTES, MAX_CHECKPOINT_BYTES);
+    let checkpoint_bytes = layers.number("ledger.checkpoint_bytes", least, most);
+    let scrub_hours = layers.number("ledger.scrub_hours", 0, MAX_SCRUB_HOURS);
+    let scrub_pause = scrub_hours.map(|hours| (hours > 0).then(|| Duration::from_secs(hours * 3_600)));
+    Some(LedgerSettings {
+        checkpoint_names: checkpoint_names?,
+        checkpoint_bytes: checkpoint_bytes?,
+        scrub_pause: scrub_pause?,
     })
 }
 

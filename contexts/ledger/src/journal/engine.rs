@@ -45,7 +45,7 @@ const KEEPER_PAUSE: Duration = Duration::from_millis(20);
 const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// How an engine behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Names after which the index is written out and a snapshot made: bounds memory and restart.
     pub checkpoint_names: u64,

@@ -1,0 +1,95 @@
+//! Figures of the ledger and of the process, read when they are asked for.
+
+use ledger::Ledger;
+use ledger::journal::engine::Engine;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where Linux tells a process its size.
+const STATUS: &str = "/proc/self/status";
+
+struct Figures(Arc<Engine>);
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("figures of the ledger")
+    }
+}
+
+/// Adds the figures to what is scraped.
+pub fn register(ledger: &Ledger) -> impl FnOnce(&mut Registry) {
+    let figures = Figures(ledger.engine().clone());
+    |registry| registry.register_collector(Box::new(figures))
+}
+
+impl Figures {
+    fn counters(&self) -> [(&'static str, &'static str, u64); 2] {
+        let records = self.0.view.books.read().iter().map(|book| book.seq).sum();
+        [
+            ("ledger_records", "Records in all books, since the journal began", records),
+            ("ledger_groups", "Commit groups made durable since the start", self.0.groups()),
+        ]
+    }
+
+    fn gauges(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let engine = &self.0;
+        let (end, checkpoint, index) =
+            (engine.view.durable().end, engine.checkpoint_at(), engine.index_stats());
+        let accounts = engine.view.accounts.read();
+        let (accounts, balances) = (accounts.accounts.len() as u64, accounts.balances.len() as u64);
+        vec![
+            ("ledger_accounts", "Accounts in all books", accounts),
+            ("ledger_balances", "Balances in all books", balances),
+            ("ledger_waiting_commands", "Commands that wait to be decided", engine.waiting() as u64),
+            ("ledger_journal_bytes", "Bytes of the journal that are durable", end),
+            (
+                "ledger_checkpoint_position_bytes",
+                "Where in the journal the newest snapshot stands",
+                checkpoint,
+            ),
+            (
+                "ledger_checkpoint_lag_bytes",
+                "Bytes of the journal that a start would replay",
+                end.saturating_sub(checkpoint),
+            ),
+            ("ledger_index_memory_keys", "Keys of the index in memory", index.memory_keys),
+            ("ledger_index_memory_bytes", "Bytes of those keys", index.memory_bytes),
+            ("ledger_index_runs", "Runs of the index on disk", index.runs as u64),
+            ("ledger_index_run_keys", "Keys in runs", index.run_keys),
+            ("ledger_index_run_memory_bytes", "Bytes of their filters and fences in memory", index.run_bytes),
+            ("ledger_index_file_bytes", "Bytes of their files", index.file_bytes),
+            ("ledger_poisoned", "1 after a failed write, until a restart", engine.is_poisoned().into()),
+            ("ledger_disk_full", "1 while writes wait for space", engine.is_disk_full().into()),
+            ("ledger_clock_suspect", "1 until an operator confirms the clock", engine.clock_suspect().into()),
+            ("ledger_damage", "1 after a background check found damage", engine.damage().is_some().into()),
+        ]
+    }
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, value) in self.counters() {
+            let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            { counter }.encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
+        }
+        let resident = resident_bytes()
+            .map(|bytes| ("process_resident_memory_bytes", "Memory of the process that is in RAM", bytes));
+        for (name, help, value) in self.gauges().into_iter().chain(resident) {
+            let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            { gauge }.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Resident memory, where the system tells.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string(STATUS).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
