@@ -3,9 +3,14 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Zeros are written in pieces of this size.
+const ZEROS: usize = 1 << 20;
+/// Memory from which a disk reads by itself starts at a multiple of this.
+const ALIGNED: usize = 4096;
 
 /// A directory of files.
 pub trait Disk: Send + Sync {
@@ -13,6 +18,11 @@ pub trait Disk: Send + Sync {
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>>;
     /// Makes a new empty file; one that exists is an error.
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>>;
+    /// Makes a new file of this many zero bytes that are on the disk, durable but for its name. What is half
+    /// made when that fails is removed again as far as it can be.
+    fn create_zeros(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn File>> {
+        create_zeros(self, name, bytes)
+    }
     /// Names of all files, sorted.
     fn list(&self) -> io::Result<Vec<String>>;
     /// Removes a file.
@@ -39,6 +49,35 @@ pub trait File: Send + Sync {
     fn resize(&self, bytes: u64) -> io::Result<()>;
 }
 
+/// Writes zeros as any other bytes.
+fn create_zeros<D: Disk + ?Sized>(disk: &D, name: &str, bytes: u64) -> io::Result<Arc<dyn File>> {
+    let file = disk.create(name)?;
+    let zeros = vec![0; ZEROS.min(bytes as usize)];
+    let written = write_zeros(&zeros, bytes, |piece, place| file.write_at(piece, place));
+    match written.and_then(|()| file.sync()) {
+        Ok(()) => Ok(file),
+        Err(fault) => {
+            // What is half made only takes room that the disk does not have.
+            let _ = disk.remove(name);
+            Err(fault)
+        }
+    }
+}
+
+fn write_zeros(
+    zeros: &[u8],
+    bytes: u64,
+    mut write: impl FnMut(&[u8], u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut place = 0;
+    while place < bytes {
+        let piece = (bytes - place).min(zeros.len() as u64) as usize;
+        write(&zeros[..piece], place)?;
+        place += piece as u64;
+    }
+    Ok(())
+}
+
 /// Fills the buffer or fails with `UnexpectedEof`.
 pub fn read_exact(file: &dyn File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     match file.read_at(buffer, offset)? {
@@ -63,6 +102,19 @@ impl RealDisk {
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
+
+    /// Writes zeros past the page cache: nobody reads them, and copying them there costs more than posting
+    /// does. Not every file system can.
+    fn zeros_past_cache(&self, name: &str, bytes: u64) -> io::Result<()> {
+        let direct = rustix::fs::OFlags::DIRECT.bits() as i32;
+        let file =
+            fs::OpenOptions::new().write(true).create_new(true).custom_flags(direct).open(self.path(name))?;
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes)?;
+        let zeros = vec![0; ZEROS + ALIGNED];
+        let aligned = zeros.as_ptr().align_offset(ALIGNED);
+        write_zeros(&zeros[aligned..aligned + ZEROS], bytes, |piece, place| file.write_all_at(piece, place))?;
+        file.sync_all()
+    }
 }
 
 impl Disk for RealDisk {
@@ -80,6 +132,16 @@ impl Disk for RealDisk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(self.path(name))?;
         Ok(Arc::new(RealFile(file)))
+    }
+
+    fn create_zeros(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn File>> {
+        if bytes.is_multiple_of(ALIGNED as u64) && self.zeros_past_cache(name, bytes).is_ok() {
+            return self.open(name);
+        }
+        if self.path(name).exists() {
+            self.remove(name)?;
+        }
+        create_zeros(self, name, bytes)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

@@ -19,8 +19,8 @@ const LARGEST_SEGMENT: u64 = 64 << 20;
 pub const FIRST_POSITION: u64 = 512;
 /// The segment that is being made ahead.
 const SPARE: &str = "spare.tmp";
-/// Zeros are written in pieces of this size.
-const ZEROS: usize = 1 << 20;
+/// A segment made for one large frame is a multiple of this.
+const ROUND: u64 = 1 << 20;
 /// What is read of a record at first; longer ones take a second read.
 const FIRST_READ: usize = 1 << 10;
 
@@ -144,19 +144,7 @@ impl Segments {
         if self.disk.list()?.iter().any(|name| name == SPARE) {
             self.disk.remove(SPARE)?;
         }
-        let file = self.disk.create(SPARE)?;
-        let zeros = vec![0; ZEROS.min(size as usize)];
-        let mut place = 0;
-        while place < size {
-            let piece = (size - place).min(zeros.len() as u64) as usize;
-            if let Err(fault) = file.write_at(&zeros[..piece], place) {
-                // What is half made only takes room that the disk does not have.
-                let _ = self.disk.remove(SPARE);
-                return Err(fault);
-            }
-            place += piece as u64;
-        }
-        file.sync()
+        self.disk.create_zeros(SPARE, size).map(|_| ())
     }
 
     /// Makes the spare the newest segment, its name and head durable. It must have room for `needed`.
@@ -164,9 +152,7 @@ impl Segments {
         let file = match self.disk.open(SPARE) {
             Ok(file) if file.size()? >= SEGMENT_HEAD + needed => file,
             Ok(_) | Err(_) => {
-                self.make_spare(
-                    self.next_size().max((SEGMENT_HEAD + needed).next_multiple_of(ZEROS as u64)),
-                )?;
+                self.make_spare(self.next_size().max((SEGMENT_HEAD + needed).next_multiple_of(ROUND)))?;
                 self.disk.open(SPARE)?
             }
         };

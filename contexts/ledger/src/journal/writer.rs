@@ -9,6 +9,9 @@ use super::view::View;
 use std::io;
 use std::sync::Arc;
 
+/// Bytes of a page of the page cache.
+const PAGE: u64 = 4096;
+
 /// Writes frames at the end of the journal.
 pub struct Writer {
     segments: Arc<Segments>,
@@ -46,7 +49,11 @@ impl Writer {
         );
         assert_eq!(self.buffer.len() as u64, sealed.extent, "a frame takes what was reckoned");
         let segment = self.segments.last();
-        segment.file.write_at(&self.buffer, SEGMENT_HEAD + (sealed.position - segment.start))?;
+        let offset = SEGMENT_HEAD + (sealed.position - segment.start);
+        // What follows is zero: written along up to the end of the page, it spares reading the page first.
+        let page_end = (offset + sealed.extent).next_multiple_of(PAGE).min(SEGMENT_HEAD + segment.room);
+        self.buffer.resize((page_end - offset) as usize, 0);
+        segment.file.write_at(&self.buffer, offset)?;
         segment.file.sync()?;
         let end = sealed.position + sealed.extent;
         self.place = Place { position: end, hash, last: sealed.position };
