@@ -12,6 +12,7 @@ use crate::accounts::model::{
 use crate::books::model::{AssetNo, BookNo};
 use crate::command::{Command, Manner};
 use crate::effect::Effect;
+use crate::journal::record::Record;
 use crate::reading::{AccountFilter, AccountSeen};
 use crate::refusal as slug;
 use axum::extract::State;
@@ -142,16 +143,16 @@ async fn account_open(
     let resolver = Resolver { ledger: &ledger, book };
     let (own, open) = body(&payload, |object| {
         let own = own_id(object, prefix::ACCOUNT);
-        Some((own, open(&resolver, object)?))
+        Some((own, open(&resolver, object, "type")?))
     })?;
     let request = ledger.request(key, own, Command::OpenAccount(open));
     answer_settings(&ledger, &by, book, request, 201).await
 }
 
-/// The fields of an account to be opened.
-pub(super) fn open(resolver: &Resolver<'_>, object: &Object<'_>) -> Option<OpenAccount> {
+/// The fields of an account to be opened; `type` has the name that the place leaves free.
+pub(super) fn open(resolver: &Resolver<'_>, object: &Object<'_>, type_name: &str) -> Option<OpenAccount> {
     let path = object.parsed("path", MAX_PATH, |path| path_check(path).map(|()| Box::<str>::from(path)));
-    let kind = object.choice("type", &KINDS);
+    let kind = object.choice(type_name, &KINDS);
     let assets = assets(resolver, object);
     let limits = limits(resolver, object);
     let text = parse::text(object);
@@ -262,7 +263,14 @@ async fn answer_settings(
     status: u16,
 ) -> Result<Answer, Failure> {
     let done = ledger.run(by, book, request, Manner::default()).await?;
-    let (no, settings) = match done.record.effect {
+    let mut json = Json::new();
+    render_record(ledger, book, &mut json, done.record);
+    Ok(Answer::ok(json.done()).with_status(status).replayed(done.replayed))
+}
+
+/// An account with its settings as this record left them.
+pub(super) fn render_record(ledger: &Ledger, book: BookNo, json: &mut Json, record: Record) {
+    let (no, settings) = match record.effect {
         Effect::Opened(opened) => {
             let no = ledger.reading.find(book, &AccountRef::Id(opened.id));
             (no.expect("an account that was opened is visible"), opened.settings)
@@ -276,12 +284,10 @@ async fn answer_settings(
         name: crate::directory::Name { id, book, path },
         kind: ledger.reading.kind(no),
         settings,
-        updated_at: done.record.at,
-        seq: done.record.seq,
+        updated_at: record.at,
+        seq: record.seq,
     };
-    let mut json = Json::new();
-    render(ledger, book, &mut json, &account);
-    Ok(Answer::ok(json.done()).with_status(status).replayed(done.replayed))
+    render(ledger, book, json, &account);
 }
 
 async fn account_list(State(ledger): State<Ledger>, By(by): By, query: Query) -> Result<Answer, Failure> {

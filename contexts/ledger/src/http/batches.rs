@@ -4,7 +4,6 @@ use super::entries::scales;
 use super::parse::{Resolver, own_id};
 use super::render::{Json, Render};
 use super::{Failure, OVERRIDE, WRITES, book_of};
-use crate::accounts::model::AccountRef;
 use crate::books::model::BookNo;
 use crate::command::{Command, Manner, Request};
 use crate::effect::{Effect, Outcome};
@@ -65,6 +64,9 @@ struct CommandReader<'a> {
     ledger: &'a Ledger,
     resolver: Resolver<'a>,
     made: HashMap<Id, Vec<Asset>>,
+    /// BLAKE3 of what is sent under the batch's key. What a name means may change until the batch is repeated, and
+    /// even whether a command can be read; what was sent does not.
+    sent: Option<blake3::Hasher>,
 }
 
 async fn batch_post(
@@ -83,14 +85,15 @@ async fn batch_post(
     }
     query.into_result()?;
     let resolver = Resolver { ledger: &ledger, book };
-    let mut reader = CommandReader { ledger: &ledger, resolver, made: HashMap::new() };
+    let sent = key.as_ref().map(|_| blake3::Hasher::new());
+    let mut reader = CommandReader { ledger: &ledger, resolver, made: HashMap::new(), sent };
     let (asked, commands) = if lines {
         let asked = Asked { atomic: mode.unwrap_or(false), full: full.unwrap_or(false), dry_run: false };
         (asked, read_lines(&mut reader, &payload).await?)
     } else {
         read_document(&mut reader, &payload).await?
     };
-    let key = key.map(|key| (key.into_boxed_str(), digest(&ledger, &commands)));
+    let key = key.zip(reader.sent).map(|(key, sent)| (key.into_boxed_str(), *sent.finalize().as_bytes()));
     let manner =
         Manner { dry_run: asked.dry_run, freeze_refusals: false, may_override: by.scopes.allow(OVERRIDE) };
     let batch = BatchRequest { atomic: asked.atomic, commands, key, manner };
@@ -188,6 +191,7 @@ fn result(
                 let render = Render { reading: &ledger.reading, book };
                 match &record.effect {
                     Effect::Held { hold, .. } => render.hold(json, &record, hold, &record, false),
+                    Effect::Opened(_) => super::accounts::render_record(ledger, book, json, record),
                     _ => render.entry(json, &record, false),
                 }
             }
@@ -215,7 +219,7 @@ impl Unrun {
     pub async fn read(ledger: &Ledger, by: &Caller, payload: &Payload) -> Result<Self, Failure> {
         let book = book_of(ledger, by).await?;
         let resolver = Resolver { ledger, book };
-        let mut reader = CommandReader { ledger, resolver, made: HashMap::new() };
+        let mut reader = CommandReader { ledger, resolver, made: HashMap::new(), sent: None };
         let (asked, commands) = read_document(&mut reader, payload).await?;
         Ok(Self { book, asked, ids: ids(&commands) })
     }
@@ -273,6 +277,7 @@ async fn read_document(
     object.finish();
     let mut commands = Vec::with_capacity(items.len());
     for value in items {
+        reader.note(value.source().as_bytes());
         commands.push(reader.one(Reader::new(), value));
     }
     // In an atomic batch every fault counts; an independent one goes on without the commands at fault.
@@ -298,6 +303,7 @@ async fn read_lines(reader: &mut CommandReader<'_>, payload: &Payload) -> Result
             let detail = format!("must have at most {MAX_COMMANDS} lines");
             return Err(slugs::invalid("", "too-many", detail));
         }
+        reader.note(line);
         let command = Document::parse(line).map_err(|problem| problem.with("body_line", number as i64 + 1));
         commands.push(match command {
             Err(problem) => Err(problem.into()),
@@ -314,6 +320,14 @@ async fn read_lines(reader: &mut CommandReader<'_>, payload: &Payload) -> Result
 }
 
 impl CommandReader<'_> {
+    /// Takes a command into the digest of what was sent.
+    fn note(&mut self, command: &[u8]) {
+        if let Some(sent) = &mut self.sent {
+            sent.update(&without_blanks(command));
+            sent.update(b"\n");
+        }
+    }
+
     /// Reads one command; what is wrong with it is its own problem.
     fn one(&mut self, reader: Reader, value: Value<'_>) -> Result<Request, Arc<Problem>> {
         let object = reader.object(value);
@@ -377,9 +391,10 @@ impl CommandReader<'_> {
         Some((own, Command::PlaceHold(super::holds::place(&self.resolver, object)?)))
     }
 
+    /// A command's `type` says that it is an account, so the account's own type is its `account_type`.
     fn account(&self, object: &Object<'_>) -> Option<(Option<Id>, Command)> {
         let own = own_id(object, prefix::ACCOUNT);
-        Some((own, Command::OpenAccount(super::accounts::open(&self.resolver, object)?)))
+        Some((own, Command::OpenAccount(super::accounts::open(&self.resolver, object, "account_type")?)))
     }
 
     fn act(
@@ -424,41 +439,14 @@ impl CommandReader<'_> {
     }
 }
 
-/// BLAKE3 of what was sent under a batch's key, whatever spelling it came in.
-fn digest(ledger: &Ledger, commands: &Commands) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    for command in commands {
-        match command {
-            Err(problem) => {
-                hasher.update(b"!");
-                hasher.update(problem.slug.code.as_bytes());
-                for fault in &problem.faults {
-                    hasher.update(fault.pointer.as_bytes());
-                    hasher.update(fault.code.as_bytes());
-                }
-            }
-            Ok(request) => {
-                let own = if request.keys.own_id { request.id.0 } else { 0 };
-                hasher.update(&own.to_le_bytes());
-                hasher.update(request.keys.key.as_deref().unwrap_or("").as_bytes());
-                hasher.update(&crate::journal::canonical(&spelled(ledger, request.command.clone())));
-            }
-        }
-    }
-    *hasher.finalize().as_bytes()
-}
-
-/// The command with every account by path: numbers are known only once an account exists.
-fn spelled(ledger: &Ledger, mut command: Command) -> Command {
-    let postings: &mut [PostingCommand] = match &mut command {
-        Command::PostEntry(entry) => &mut entry.postings,
-        Command::PlaceHold(hold) => &mut hold.postings,
-        _ => &mut [],
+/// A command as it was sent, without the blanks between its tokens.
+fn without_blanks(command: &[u8]) -> Vec<u8> {
+    let (mut quoted, mut escaped) = (false, false);
+    let is_kept = |byte: &u8| {
+        let kept = quoted || !byte.is_ascii_whitespace();
+        quoted ^= *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        kept
     };
-    for posting in postings {
-        if let AccountRef::Known(no) = posting.account {
-            posting.account = AccountRef::Path((&*ledger.reading.name(no).1).into());
-        }
-    }
-    command
+    command.iter().copied().filter(is_kept).collect()
 }

@@ -178,7 +178,7 @@ fn settings_requests() -> Vec<Schema> {
 }
 
 fn movement_requests() -> Vec<Schema> {
-    let command = json!({"type": "object", "required": ["type"], "description": "The fields of the route of this type; captures and the like name `hold`, reversals name `entry`.", "properties": {
+    let command = json!({"type": "object", "required": ["type"], "description": "The fields of the route of this type; captures and the like name `hold`, reversals name `entry`, and an account says its type as `account_type`.", "properties": {
         "type": {"type": "string", "enum": ["entry", "posting", "hold", "capture", "void", "increment", "extension", "reversal", "account"]},
         "key": text("An idempotency key of this command alone.")
     }});

@@ -52,7 +52,9 @@ fn body_of(method: &str, template: &str) -> Option<Value> {
         ("PATCH", "/v1/accounts/{account}") => json!({
             "metadata": {"k": "v"}, "constraints": [{"currency": "EUR", "floor": "0"}], "if_version": 1}),
         ("POST", "/v1/accounts/{account}/freezes") => json!({"side": "debits", "reason": "x"}),
-        ("POST", "/v1/accounts/{account}/thaws" | "/v1/accounts/{account}/closures") => json!({"reason": "x"}),
+        ("POST", "/v1/accounts/{account}/thaws" | "/v1/accounts/{account}/closures") => {
+            json!({"reason": "x"})
+        }
         ("POST", "/v1/patterns") => json!({
             "pattern": "new:*", "type": "asset", "assets": ["EUR"], "quota": 10,
             "constraints": [{"currency": "EUR", "ceiling": "5"}]}),
@@ -144,7 +146,13 @@ impl World {
     fn refused(&mut self, route: &Route, body: &[u8], status: u16, code: &str) -> Value {
         let answer = self.send(route, body);
         let shown = String::from_utf8_lossy(&body[..body.len().min(300)]).into_owned();
-        assert_eq!((answer.status, &*answer.problem()), (status, code), "{} {shown}\n{}", route.name(), answer.text());
+        assert_eq!(
+            (answer.status, &*answer.problem()),
+            (status, code),
+            "{} {shown}\n{}",
+            route.name(),
+            answer.text()
+        );
         answer.json()
     }
 
@@ -172,9 +180,14 @@ impl World {
 fn places(value: &Value, pointer: &str, out: &mut Vec<(String, Value)>) {
     out.push((pointer.to_owned(), value.clone()));
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| places(value, &format!("{pointer}/{name}"), out)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| places(value, &format!("{pointer}/{name}"), out))
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(place, value)| places(value, &format!("{pointer}/{place}"), out));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(place, value)| places(value, &format!("{pointer}/{place}"), out));
         }
         _ => {}
     }
@@ -200,7 +213,25 @@ fn bodies_that_are_no_json() {
         let (arrays, objects) = (deep("[", "]"), deep("{\"a\":", "}"));
         let in_field = format!("{},\"zzz\":{arrays}}}", &good[..good.len() - 1]);
         let marked = format!("\u{feff}{good}");
-        let texts = [truncated, &nul, &twice, &arrays, &objects, &in_field, &marked, "{", "nul", "NaN", " ", "{'a':1}", "{\"a\":01}", "{\"a\":NaN}", "{\"a\":\"\\x\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\n\"}"];
+        let texts = [
+            truncated,
+            &nul,
+            &twice,
+            &arrays,
+            &objects,
+            &in_field,
+            &marked,
+            "{",
+            "nul",
+            "NaN",
+            " ",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":NaN}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\n\"}",
+        ];
         for bad in texts {
             world.refused(&route, bad.as_bytes(), 400, "invalid-json");
         }
@@ -280,15 +311,46 @@ fn amounts_that_are_none() {
     let huge = format!("-{digits}.{digits}e{digits}");
     let negative = format!("\"-{digits}\"");
     let bad = [
-        "0", "-1", "1.001", "0.00", "-0.01", "1e400", "1e-400", "\"0\"", "\"0.00\"", "\"-1\"", "\"1.001\"", "\"NaN\"",
-        "\"Infinity\"", "\"-inf\"", "\"\"", "\" 1\"", "\"1 \"", "\"+1\"", "\"1,00\"", "\"1_000\"", "\"0x10\"", "\".5\"",
-        "\"1.\"", "\"1..0\"", "\"--1\"", "\"\u{661}\"", "\"1e5\"", "\"170141183460469231731687303715884105728\"", &digits,
-        &quoted, &tiny, &huge, &negative,
+        "0",
+        "-1",
+        "1.001",
+        "0.00",
+        "-0.01",
+        "1e400",
+        "1e-400",
+        "\"0\"",
+        "\"0.00\"",
+        "\"-1\"",
+        "\"1.001\"",
+        "\"NaN\"",
+        "\"Infinity\"",
+        "\"-inf\"",
+        "\"\"",
+        "\" 1\"",
+        "\"1 \"",
+        "\"+1\"",
+        "\"1,00\"",
+        "\"1_000\"",
+        "\"0x10\"",
+        "\".5\"",
+        "\"1.\"",
+        "\"1..0\"",
+        "\"--1\"",
+        "\"\u{661}\"",
+        "\"1e5\"",
+        "\"170141183460469231731687303715884105728\"",
+        &digits,
+        &quoted,
+        &tiny,
+        &huge,
+        &negative,
     ];
     for (route, body) in world.bodies() {
         let mut found = Vec::new();
         places(&body, "", &mut found);
-        let amounts = found.into_iter().filter(|(pointer, _)| pointer.ends_with("/amount") || pointer.ends_with("/tolerance"));
+        let amounts = found
+            .into_iter()
+            .filter(|(pointer, _)| pointer.ends_with("/amount") || pointer.ends_with("/tolerance"));
         for (pointer, _) in amounts {
             for raw in bad {
                 world.fault(&route, &with(&body, &pointer, raw), &pointer);
@@ -343,7 +405,12 @@ fn money_that_cannot_move() {
                 assert_eq!(answer.status, 422, "{path} {postings}: {}", answer.text());
                 continue;
             }
-            assert_eq!((answer.status, &*answer.problem()), (status, code), "{path} {postings}: {}", answer.text());
+            assert_eq!(
+                (answer.status, &*answer.problem()),
+                (status, code),
+                "{path} {postings}: {}",
+                answer.text()
+            );
         }
         let command = json!({"type": "entry", "postings": postings});
         let atomic = json!({"mode": "atomic", "commands": [command]}).to_string();
@@ -356,13 +423,22 @@ fn money_that_cannot_move() {
         let posting = json!({"debit_account": debit["account"], "credit_account": credit["account"],
             "amount": debit["amount"], "currency": debit["currency"]});
         let answer = world.client.post("/v1/postings", &posting.to_string());
-        assert_eq!((answer.status, &*answer.problem()), (422, if debit["amount"] == "remaining" { "invalid-request" } else { code }), "{posting}: {}", answer.text());
+        assert_eq!(
+            (answer.status, &*answer.problem()),
+            (422, if debit["amount"] == "remaining" { "invalid-request" } else { code }),
+            "{posting}: {}",
+            answer.text()
+        );
     }
-    for postings in [json!([]), json!([{"account": "ada", "direction": "debit", "amount": "1", "currency": "EUR"}])] {
+    for postings in
+        [json!([]), json!([{"account": "ada", "direction": "debit", "amount": "1", "currency": "EUR"}])]
+    {
         let body = json!({"postings": postings}).to_string();
         world.client.post("/v1/entries", &body).refused(422, "invalid-request");
     }
-    let many: Vec<Value> = (0..1001).map(|_| json!({"account": "ada", "direction": "debit", "amount": "1", "currency": "EUR"})).collect();
+    let many: Vec<Value> = (0..1001)
+        .map(|_| json!({"account": "ada", "direction": "debit", "amount": "1", "currency": "EUR"}))
+        .collect();
     world.client.post("/v1/entries", &json!({"postings": many}).to_string()).refused(422, "invalid-request");
     world.nothing_stored();
 }
@@ -385,7 +461,22 @@ fn things_that_are_not_there() {
             world.client.call(&route.method, &path, &[], body.as_ref().map(String::as_bytes))
         };
         ask(unknown).refused(404, "not-found");
-        let malformed = ["%00", "%ff", "a%20b", "..", "-1", "acc_", "hold_zzz", "ent_!", "%F0%9F%92%B8", "1e9", "99999999999999999999999999", &long, "a%2Fb", "*"];
+        let malformed = [
+            "%00",
+            "%ff",
+            "a%20b",
+            "..",
+            "-1",
+            "acc_",
+            "hold_zzz",
+            "ent_!",
+            "%F0%9F%92%B8",
+            "1e9",
+            "99999999999999999999999999",
+            &long,
+            "a%2Fb",
+            "*",
+        ];
         for bad in malformed {
             let answer = ask(bad);
             let code = answer.problem();
@@ -393,7 +484,16 @@ fn things_that_are_not_there() {
             assert!(is_right, "{} {bad}: {}", route.name(), answer.text());
         }
     }
-    for path in ["/", "/v1", "/v2/entries", "/v1/entries/", "//v1/entries", "/v1/accounts/ada/nothing", "/V1/entries", "/v1/entries/%2e%2e"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v2/entries",
+        "/v1/entries/",
+        "//v1/entries",
+        "/v1/accounts/ada/nothing",
+        "/V1/entries",
+        "/v1/entries/%2e%2e",
+    ] {
         let answer = world.client.get(path);
         assert!(matches!(answer.status, 404 | 422), "{path}: {}", answer.text());
         answer.problem();
@@ -407,7 +507,8 @@ fn methods_that_a_path_has_not() {
     let mut world = world(folder.path());
     let templates: BTreeSet<String> = world.routes.iter().map(|route| route.path.clone()).collect();
     for path in templates {
-        let known: Vec<&str> = world.routes.iter().filter(|route| route.path == path).map(|route| &*route.method).collect();
+        let known: Vec<&str> =
+            world.routes.iter().filter(|route| route.path == path).map(|route| &*route.method).collect();
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
             if known.contains(&method) {
                 continue;
@@ -437,9 +538,16 @@ fn parameters_that_are_wrong() {
         let mut wrong = |query: &str| {
             let answer = ask(query);
             let name = query.split('=').next().unwrap();
-            assert_eq!((answer.status, &*answer.problem()), (422, "invalid-request"), "{} {query}: {}", route.name(), answer.text());
+            assert_eq!(
+                (answer.status, &*answer.problem()),
+                (422, "invalid-request"),
+                "{} {query}: {}",
+                route.name(),
+                answer.text()
+            );
             let problem = answer.json();
-            let found = list(&problem, "faults").iter().any(|fault| text(fault, "pointer") == format!("?{name}"));
+            let found =
+                list(&problem, "faults").iter().any(|fault| text(fault, "pointer") == format!("?{name}"));
             assert!(found, "{} {query}: {problem}", route.name());
         };
         wrong("zzz=1");
@@ -467,7 +575,12 @@ fn parameters_that_are_wrong() {
     }
     // The largest numbers are numbers: no answer to them is a fault.
     let largest = u64::MAX;
-    for query in [format!("/v1/journal?after={largest}"), format!("/v1/journal?after={largest}&wait=1"), format!("/v1/accounts/ada/balances?at={largest}"), format!("/v1/trial-balance?at={largest}")] {
+    for query in [
+        format!("/v1/journal?after={largest}"),
+        format!("/v1/journal?after={largest}&wait=1"),
+        format!("/v1/accounts/ada/balances?at={largest}"),
+        format!("/v1/trial-balance?at={largest}"),
+    ] {
         let answer = world.client.get(&query);
         assert!(answer.status < 500 || answer.status == 504, "{query}: {}", answer.text());
     }
@@ -482,14 +595,26 @@ fn headers_that_are_wrong() {
     for (route, body) in world.bodies() {
         let body = body.to_string();
         for key in ["", "a b", "\u{e9}", &long] {
-            let answer = world.client.call(&route.method, &route.path, &[("Idempotency-Key", key)], Some(body.as_bytes()));
+            let answer = world.client.call(
+                &route.method,
+                &route.path,
+                &[("Idempotency-Key", key)],
+                Some(body.as_bytes()),
+            );
             let problem = answer.refused(422, "invalid-request");
             assert_eq!(problem["faults"][0]["pointer"], "Idempotency-Key", "{problem}");
         }
         let two = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")];
         let answer = world.client.call(&route.method, &route.path, &two, Some(body.as_bytes()));
         answer.refused(422, "invalid-request");
-        for media in ["text/plain", "application/xml", "application/jsonx", "multipart/form-data", "", "application/x-www-form-urlencoded"] {
+        for media in [
+            "text/plain",
+            "application/xml",
+            "application/jsonx",
+            "multipart/form-data",
+            "",
+            "application/x-www-form-urlencoded",
+        ] {
             let headers = [("Content-Type", media)];
             let answer = world.client.call(&route.method, &route.path, &headers, Some(body.as_bytes()));
             answer.refused(415, "unsupported-media-type");

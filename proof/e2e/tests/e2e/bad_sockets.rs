@@ -44,7 +44,8 @@ fn drip(wire: &mut Wire, bytes: &[u8], pause: Duration) -> io::Result<Answer> {
 #[test]
 fn slow_requests_end_and_others_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = [("SERVER__HEADER_TIME_S", "3"), ("LIMITS__REQUEST_TIME_S", "3"), ("LIMITS__BODY_IDLE_S", "2")];
+    let settings =
+        [("SERVER__HEADER_TIME_S", "3"), ("LIMITS__REQUEST_TIME_S", "3"), ("LIMITS__BODY_IDLE_S", "2")];
     let (server, mut client, head) = start(folder.path(), &settings);
     let bytes = posting();
     let body_at = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
@@ -63,7 +64,11 @@ fn slow_requests_end_and_others_go_on() {
         });
         let slow_head = scope.spawn(|| drip(&mut Wire::open(address).unwrap(), &bytes, second));
         let nothing = scope.spawn(|| drip(&mut Wire::open(address).unwrap(), &[], second));
-        while !(slow_body.is_finished() && stalled.is_finished() && slow_head.is_finished() && nothing.is_finished()) {
+        while !(slow_body.is_finished()
+            && stalled.is_finished()
+            && slow_head.is_finished()
+            && nothing.is_finished())
+        {
             let began = Instant::now();
             client.get("/v1/trial-balance").ok(200);
             assert!(began.elapsed() < Duration::from_secs(2), "others wait for the slow");
@@ -122,7 +127,8 @@ fn many_idle_connections() {
     // More connections than there may be: the idle ones end, and those in the queue are served.
     drop(client);
     let other = tempfile::tempdir().unwrap();
-    let (server, client, _) = start(other.path(), &[("SERVER__MAX_CONNECTIONS", "16"), ("SERVER__HEADER_TIME_S", "2")]);
+    let (server, client, _) =
+        start(other.path(), &[("SERVER__MAX_CONNECTIONS", "16"), ("SERVER__HEADER_TIME_S", "2")]);
     drop(client);
     let idle: Vec<Wire> = (0..16).map(|_| Wire::open(&server.address).unwrap()).collect();
     server.client().get("/ready").ok(200);
@@ -163,7 +169,11 @@ fn what_is_no_http() {
         let _ = wire.stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer);
         let status = answer.split(' ').nth(1).unwrap_or("none");
-        assert!(matches!(status, "none" | "400" | "404" | "411" | "413" | "414" | "431" | "501" | "505"), "{:.80}: {answer}", bytes);
+        assert!(
+            matches!(status, "none" | "400" | "404" | "411" | "413" | "414" | "431" | "501" | "505"),
+            "{:.80}: {answer}",
+            bytes
+        );
     }
     client.get("/health").ok(200);
     assert_eq!(client.newest_seq(), head);

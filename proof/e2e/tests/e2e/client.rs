@@ -28,13 +28,20 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("{why} in {} {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|why| panic!("{why} in {} {}", self.status, self.text()))
     }
 
     /// The code of a problem; checks that it is one.
     #[track_caller]
     pub fn problem(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{} {}", self.status, self.text());
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{} {}",
+            self.status,
+            self.text()
+        );
         let json = self.json();
         assert_eq!(json["status"], self.status, "{json}");
         assert_eq!(json["type"], format!("/problems/{}", json["code"].as_str().unwrap()), "{json}");
@@ -201,7 +208,13 @@ impl Client {
 
     /// Sends and must be answered.
     #[track_caller]
-    pub fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+    pub fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Answer {
         match self.try_call(method, path, headers, body) {
             Ok(answer) => answer,
             Err(why) => panic!("{method} {path}: {why}"),

@@ -47,7 +47,13 @@ fn a_read_waits_for_a_number() {
     let folder = tempfile::tempdir().unwrap();
     let (server, mut client) = start(folder.path());
     let next = client.newest_seq() + 1;
-    let paths = ["/v1/accounts/a/balances?", "/v1/accounts/a/entries?", "/v1/trial-balance?", "/v1/accounts?", "/v1/accounts/a?"];
+    let paths = [
+        "/v1/accounts/a/balances?",
+        "/v1/accounts/a/entries?",
+        "/v1/trial-balance?",
+        "/v1/accounts?",
+        "/v1/accounts/a?",
+    ];
     let mut waiting: Vec<Wire> = paths
         .iter()
         .map(|path| {
@@ -89,7 +95,8 @@ impl Events {
     fn next(&mut self) -> (u64, String, Value) {
         loop {
             if let Some((event, rest)) = self.rest.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                let field =
+                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
                 let found = field("id: ").map(|id| {
                     let data = serde_json::from_str(&field("data: ").unwrap()).unwrap();
                     (id.parse().unwrap(), field("event: ").unwrap(), data)
@@ -222,7 +229,9 @@ fn pages_cover_every_row_once() {
     let page = client.get("/v1/accounts/a/entries?limit=20").ok(200);
     let mut rows = list(&page, "data").clone();
     client.post("/v1/entries", &entry("a", "b", "1.00", "EUR", "")).ok(201);
-    let next = client.get(&format!("/v1/accounts/a/entries?limit=500&cursor={}", text(&page, "next_cursor"))).ok(200);
+    let next = client
+        .get(&format!("/v1/accounts/a/entries?limit=500&cursor={}", text(&page, "next_cursor")))
+        .ok(200);
     rows.extend(list(&next, "data").iter().cloned());
     forwards.reverse();
     rows.reverse();

@@ -39,7 +39,11 @@ fn run_in_namespace() -> bool {
     }
     let own = std::env::current_exe().unwrap();
     let mut again = Command::new("unshare");
-    again.arg("-Urm").arg(own).args(["--exact", "--nocapture", "full_disk::a_full_disk_refuses_writes_and_loses_nothing"]);
+    again.arg("-Urm").arg(own).args([
+        "--exact",
+        "--nocapture",
+        "full_disk::a_full_disk_refuses_writes_and_loses_nothing",
+    ]);
     assert!(again.env(INSIDE, "1").status().unwrap().success());
     true
 }
@@ -49,14 +53,20 @@ fn post_until_refused(client: &mut Client, chance: &mut Chance, acknowledged: &m
     loop {
         let ids: Vec<String> = (0..COMMANDS).map(|_| chance.uuid()).collect();
         let command = |id: &String| {
-            format!(r#"{{"type":"posting","id":"{id}","debit_account":"a","credit_account":"b","amount":"1.00","currency":"EUR"}}"#)
+            format!(
+                r#"{{"type":"posting","id":"{id}","debit_account":"a","credit_account":"b","amount":"1.00","currency":"EUR"}}"#
+            )
         };
         let commands: Vec<String> = ids.iter().map(command).collect();
         let body = format!(r#"{{"mode":"independent","commands":[{}]}}"#, commands.join(","));
         let answer = client.post("/v1/batches", &body);
         if answer.status != 201 {
             let code = answer.problem();
-            assert!(answer.status == 503 && matches!(&*code, "ledger-unavailable" | "outcome-unknown"), "{}", answer.text());
+            assert!(
+                answer.status == 503 && matches!(&*code, "ledger-unavailable" | "outcome-unknown"),
+                "{}",
+                answer.text()
+            );
             return;
         }
         let results = answer.json();
@@ -96,7 +106,10 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
         if run_in_namespace() {
             return;
         }
-        assert!(std::env::var_os("CI").is_none(), "the full disk was not tested: neither root nor user namespaces");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the full disk was not tested: neither root nor user namespaces"
+        );
         eprintln!("NOT RUN: a full disk needs root or user namespaces to mount a small file system");
         return;
     }

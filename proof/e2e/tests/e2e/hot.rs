@@ -29,7 +29,8 @@ fn two_hot_accounts_never_go_negative() {
             let (posted, refused) = (&posted, &refused);
             scope.spawn(move || {
                 while !ended.load(Ordering::Relaxed) {
-                    let (from, to) = if chance.below(2) == 0 { ("hot:a", "hot:b") } else { ("hot:b", "hot:a") };
+                    let (from, to) =
+                        if chance.below(2) == 0 { ("hot:a", "hot:b") } else { ("hot:b", "hot:a") };
                     let body = entry(from, to, &decimal(1 + chance.below(SUM)), "EUR", "");
                     let answer = client.post("/v1/entries", &body);
                     if answer.status == 201 {

@@ -148,7 +148,8 @@ impl Books {
                     *self.posted.entry(text(posting, "path").to_owned()).or_default() += sign * amount;
                 }
             }
-            let doubled = self.known.insert(text(body, "id").to_owned(), (seq, u64::try_from(amount).unwrap()));
+            let doubled =
+                self.known.insert(text(body, "id").to_owned(), (seq, u64::try_from(amount).unwrap()));
             assert_eq!(doubled, None, "twice in the feed: {record}");
         }
     }
@@ -184,7 +185,8 @@ fn check(client: &mut Client, books: &mut Books, diary: &Diary) {
         assert!(found["seq"].as_u64().unwrap() >= *seq, "{found}");
     }
     for wanted in &diary.unanswered {
-        let seqs: Vec<Option<u64>> = wanted.ids.iter().map(|(id, _)| seq_of(client, &wanted.path, id)).collect();
+        let seqs: Vec<Option<u64>> =
+            wanted.ids.iter().map(|(id, _)| seq_of(client, &wanted.path, id)).collect();
         let there = seqs.iter().flatten().count();
         assert!(!wanted.atomic || there == 0 || there == seqs.len(), "in part: {seqs:?} of {wanted:?}");
         // What is there was told by the feed; what is not comes in by repeating the request, and only once.

@@ -49,7 +49,9 @@ impl Mask {
     fn id(&mut self, text: &str) -> Option<(usize, String)> {
         let prefix = PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?;
         let end = prefix.len() + ID;
-        let id = text.get(..end).filter(|id| id[prefix.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric()))?;
+        let id = text
+            .get(..end)
+            .filter(|id| id[prefix.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric()))?;
         let word = prefix.trim_end_matches('_');
         if word == "req" {
             return Some((end, "<req>".to_owned()));

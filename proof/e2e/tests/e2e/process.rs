@@ -27,7 +27,8 @@ fn a_request_under_way_is_finished_before_the_end() {
         client.post("/v1/accounts", &account(path, "asset")).ok(201);
     }
     let body = entry("a", "b", "1.00", "EUR", r#","id":"018f0000-0000-7000-8000-00000000000a""#);
-    let bytes = request("POST", "/v1/entries", &[("Content-Type", "application/json")], Some(body.as_bytes()));
+    let bytes =
+        request("POST", "/v1/entries", &[("Content-Type", "application/json")], Some(body.as_bytes()));
     let (first, last) = bytes.split_at(bytes.len() - 10);
     let mut wire = Wire::open(&server.address).unwrap();
     wire.send(first).unwrap();
@@ -35,7 +36,9 @@ fn a_request_under_way_is_finished_before_the_end() {
     client.get("/health").ok(200);
     server.terminate();
     // New connections are refused from now on.
-    crate::server::until(DRAINED, "the listener's end", || std::net::TcpStream::connect(&server.address).is_err());
+    crate::server::until(DRAINED, "the listener's end", || {
+        std::net::TcpStream::connect(&server.address).is_err()
+    });
     wire.send(last).unwrap();
     wire.answer(true).unwrap().ok(201);
     assert!(server.ended(DRAINED).success());
@@ -69,7 +72,8 @@ fn starts_are_measured() {
     for path in ["a", "b"] {
         client.post("/v1/accounts", &account(path, "asset")).ok(201);
     }
-    let one = r#"{"type":"posting","debit_account":"a","credit_account":"b","amount":"1.00","currency":"EUR"}"#;
+    let one =
+        r#"{"type":"posting","debit_account":"a","credit_account":"b","amount":"1.00","currency":"EUR"}"#;
     let commands = vec![one; 5_000].join(",");
     let batch = format!(r#"{{"mode":"independent","commands":[{commands}]}}"#);
     for _ in 0..4 {

@@ -55,10 +55,19 @@ fn all_kinds(client: &mut Client) -> Vec<(Write, Answer)> {
     send("POST", &reversals, json!({"amount": "2.00"}).to_string());
     send("POST", &reversals, "{}".to_owned());
     send("POST", "/v1/entries", entry("bank", "new:1", "1.00", "EUR", ""));
-    send("POST", "/v1/entries", json!({"postings": [
+    send(
+        "POST",
+        "/v1/entries",
+        json!({"postings": [
         {"account": "ada", "direction": "debit", "amount": "max", "up_to": "3.00", "currency": "EUR"},
-        {"account": "bank", "direction": "credit", "amount": "remaining", "currency": "EUR"}]}).to_string());
-    send("POST", "/v1/postings", json!({"debit_account": "bank", "credit_account": "ada", "amount": 1, "currency": "EUR"}).to_string());
+        {"account": "bank", "direction": "credit", "amount": "remaining", "currency": "EUR"}]})
+        .to_string(),
+    );
+    send(
+        "POST",
+        "/v1/postings",
+        json!({"debit_account": "bank", "credit_account": "ada", "amount": 1, "currency": "EUR"}).to_string(),
+    );
     let hold = send("POST", "/v1/holds", entry("ada", "bank", "9.00", "EUR", r#","expires_in":3600"#));
     let hold = format!("/v1/holds/{}", text(&hold, "id"));
     send("POST", &format!("{hold}/increments"), json!({"amount": "1.00"}).to_string());
@@ -130,18 +139,27 @@ fn another_body_under_a_key_is_a_conflict() {
         };
         body[differs] = match differs {
             "quota" => json!(7),
-            "commands" => json!([{"type": "posting", "debit_account": "bank", "credit_account": "ada", "amount": "3.00", "currency": "EUR"}]),
+            "commands" => {
+                json!([{"type": "posting", "debit_account": "bank", "credit_account": "ada", "amount": "3.00", "currency": "EUR"}])
+            }
             "amount" => json!("2.00"),
             "expires_at" => json!("2098-01-01T00:00:00Z"),
             "side" => json!("debits"),
             _ => json!("other"),
         };
-        let other = Write { method: write.method, path: write.path.clone(), key: write.key.clone(), body: body.to_string() };
+        let other = Write {
+            method: write.method,
+            path: write.path.clone(),
+            key: write.key.clone(),
+            body: body.to_string(),
+        };
         let problem = other.send(&mut client).refused(409, "idempotency-conflict");
         assert!(!list(&problem, "differing_fields").is_empty(), "{} {body}: {problem}", write.path);
     }
     // The same key on another route is another command.
-    client.post_with("/v1/accounts", &done[7].0.key, &account("x", "asset")).refused(409, "idempotency-conflict");
+    client
+        .post_with("/v1/accounts", &done[7].0.key, &account("x", "asset"))
+        .refused(409, "idempotency-conflict");
     assert_eq!(client.newest_seq(), head);
 }
 
@@ -172,7 +190,8 @@ fn fifty_at_once_are_one_entry() {
         });
         let first = answers.iter().filter(|answer| !answer.is_replay()).count();
         assert_eq!(first, 1, "{path}");
-        let ids: std::collections::BTreeSet<String> = answers.iter().map(|answer| text(&answer.ok(201), "id").to_owned()).collect();
+        let ids: std::collections::BTreeSet<String> =
+            answers.iter().map(|answer| text(&answer.ok(201), "id").to_owned()).collect();
         assert_eq!(ids.len(), 1, "{path}");
         assert_eq!(client.newest_seq(), head + 1 + number as u64, "{path}");
     }
@@ -234,9 +253,11 @@ fn a_batch_is_repeated_by_its_key_however_its_accounts_were_named() {
     let (_server, mut client) = start(folder.path());
     client.post("/v1/patterns", &json!({"pattern": "auto:*", "type": "asset"}).to_string()).ok(201);
     // Accounts that the batch opens itself, named in postings and in conditions.
-    let postings = |amount: &str| json!([
+    let postings = |amount: &str| {
+        json!([
         {"account": "auto:1", "direction": "debit", "amount": amount, "currency": "EUR"},
-        {"account": "bank", "direction": "credit", "amount": amount, "currency": "EUR"}]);
+        {"account": "bank", "direction": "credit", "amount": amount, "currency": "EUR"}])
+    };
     let commands = json!([
         {"type": "entry", "postings": postings("1.00")},
         {"type": "entry", "postings": postings("2.00"), "conditions": [{"account": "auto:1", "currency": "EUR", "gte": "0.50"}]}]);

@@ -149,7 +149,8 @@ impl Drop for Server {
             eprintln!("--- the server's log ends\n{}", tail(&self.folder));
         } else if !self.may_fault {
             let log = self.log();
-            let fault = log.lines().find(|line| line.contains("request failed") || line.contains("panicked at"));
+            let fault =
+                log.lines().find(|line| line.contains("request failed") || line.contains("panicked at"));
             assert_eq!(fault, None, "a fault in the log");
         }
     }
@@ -160,7 +161,8 @@ fn log_of(folder: &Path) -> PathBuf {
 }
 
 fn tail(folder: &Path) -> String {
-    let log = File::open(log_of(folder)).map(BufReader::new).map(|log| log.lines().map_while(Result::ok).collect());
+    let log =
+        File::open(log_of(folder)).map(BufReader::new).map(|log| log.lines().map_while(Result::ok).collect());
     let lines: Vec<String> = log.unwrap_or_default();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
