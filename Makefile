@@ -31,8 +31,8 @@ test: tools ## prove everything in minutes: format, lints, tidy, dependencies, t
 soak: tools ## the same proof with the long counts, in hours
 	@proof/soak.sh
 
-bench: build ## measure the ledger on this machine; figures go with their baseline
-	$(CONCORD) bench ledger
+bench: tools ## measure the ledger on this machine; figures go with their baseline
+	FILE=$(TARGET)/bench-results.md proof/bench/run.sh
 
 fmt: ## format the code
 	cargo fmt --all

@@ -30,8 +30,6 @@ pub struct Usage {
     pub resident: u64,
     /// Most resident bytes so far.
     pub peak: u64,
-    /// Bytes handed to the disk.
-    pub written: u64,
 }
 
 impl Host {
@@ -114,14 +112,11 @@ pub fn usage(process: u32) -> io::Result<Usage> {
         }
     }
     let cpu = read_stat(&fs::read_to_string(format!("{root}/stat"))?).map_or(Duration::ZERO, |(_, cpu)| cpu);
-    let io = fs::read_to_string(format!("{root}/io")).unwrap_or_default();
-    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()).unwrap_or(0);
     Ok(Usage {
         cpu,
         threads,
         resident: kilobytes("VmRSS").unwrap_or(0) << 10,
         peak: kilobytes("VmHWM").unwrap_or(0) << 10,
-        written,
     })
 }
 
@@ -146,11 +141,6 @@ impl Usage {
             })
             .collect();
         threads.sort_by_key(|(_, cpu)| std::cmp::Reverse(*cpu));
-        Self {
-            cpu: self.cpu.saturating_sub(before.cpu),
-            threads,
-            written: self.written.saturating_sub(before.written),
-            ..*self
-        }
+        Self { cpu: self.cpu.saturating_sub(before.cpu), threads, ..*self }
     }
 }

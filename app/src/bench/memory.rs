@@ -18,7 +18,7 @@ pub fn measure(bench: &mut Bench<'_>) -> io::Result<()> {
     let count = bench.flags.accounts.max(CHUNK) / CHUNK * CHUNK;
     let server = prepared(bench, 0)?;
     let empty = resident(&server)?;
-    for from in (1..=count).step_by(CHUNK as usize) {
+    for from in (0..count).step_by(CHUNK as usize) {
         server.open_accounts(from, CHUNK)?;
     }
     let opened = resident(&server)?;

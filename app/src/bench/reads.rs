@@ -4,7 +4,7 @@ use super::Bench;
 use super::bulk::{ACCOUNTS, Filled, UNIFORM};
 use super::load::{Drive, Pace, Tally};
 use super::report::Target;
-use super::requests::{Chance, Requests, Writer};
+use super::requests::{Chance, FIRST_ACCOUNT, Requests, Writer};
 use super::server::Server;
 use kernel::Timestamp;
 use std::io;
@@ -101,7 +101,7 @@ fn balances(span: Option<(Timestamp, Timestamp)>) -> Requests {
     let mut chance = Chance::new(5);
     let mut requests = Requests::default();
     for _ in 0..PREPARED {
-        let account = chance.below(ACCOUNTS) + 1;
+        let account = FIRST_ACCOUNT + chance.below(ACCOUNTS);
         let at = span.map(|(from, to)| {
             let length = to.0.abs_diff(from.0);
             format!("?at={}", from.plus_us(chance.below(length).cast_signed()))
@@ -115,7 +115,10 @@ fn pages() -> Requests {
     let mut chance = Chance::new(6);
     let mut requests = Requests::default();
     for _ in 0..PREPARED {
-        requests.get_of(&format!("/v1/accounts/accounts:{}/entries?limit=50", chance.below(ACCOUNTS) + 1));
+        requests.get_of(&format!(
+            "/v1/accounts/accounts:{}/entries?limit=50",
+            FIRST_ACCOUNT + chance.below(ACCOUNTS)
+        ));
     }
     requests
 }

@@ -7,6 +7,9 @@ use std::ops::Range;
 /// Commands of one batch: what the route's limit and the round number before it leave.
 pub const BATCH: usize = 8_192;
 
+/// Where the numbers of accounts start: a book opens with a few of its own below.
+pub const FIRST_ACCOUNT: u64 = 1_001;
+
 /// Requests, one after the other.
 #[derive(Default)]
 pub struct Requests {
@@ -85,7 +88,7 @@ pub struct Entries {
     pub form: Form,
     /// Where its id comes from.
     pub ids: Ids,
-    /// How many accounts take part, from `accounts:1` on.
+    /// How many accounts take part, from the first number on.
     pub accounts: u64,
 }
 
@@ -217,11 +220,11 @@ impl Writer {
         let count = self.entries.accounts;
         if let Some(turn) = &mut self.turn {
             *turn += 2;
-            return (*turn - 1, *turn);
+            return (FIRST_ACCOUNT + *turn - 2, FIRST_ACCOUNT + *turn - 1);
         }
         let debit = self.chance.below(count);
         let credit = (debit + 1 + self.chance.below(count - 1)) % count;
-        (debit + 1, credit + 1)
+        (FIRST_ACCOUNT + debit, FIRST_ACCOUNT + credit)
     }
 
     fn id(&mut self) -> Id {
@@ -232,10 +235,10 @@ impl Writer {
     }
 }
 
-/// Opens the accounts of a range, one per request.
+/// Opens the accounts of a range, counted from 0, one per request.
 pub fn open_accounts(numbers: Range<u64>) -> Requests {
     let mut requests = Requests::default();
-    for number in numbers {
+    for number in numbers.start + FIRST_ACCOUNT..numbers.end + FIRST_ACCOUNT {
         let body = format!(r#"{{"path":"accounts:{number}","type":"liability"}}"#);
         requests.post("/v1/accounts", &body, 1);
     }

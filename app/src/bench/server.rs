@@ -112,7 +112,7 @@ impl Server {
         host::usage(self.child.id())
     }
 
-    /// Opens accounts 1 to `count`.
+    /// Opens so many accounts, counted from 0.
     pub fn open_accounts(&self, from: u64, count: u64) -> io::Result<()> {
         let requests = open_accounts(from..from + count);
         let drive = Drive {

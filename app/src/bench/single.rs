@@ -88,6 +88,10 @@ pub fn beside_health(bench: &mut Bench<'_>) -> io::Result<()> {
         .noted(spread(&ratios))
         .wanted(Target::AtLeast(0.45, Some(0.6)));
     if let Some((run, healthy)) = last {
+        let work = |run: &Run| (run.server.cpu + run.generator).as_secs_f64() / run.tally.answered as f64;
+        report
+            .add("single", "the same by processor time", work(&healthy) / work(&run), "")
+            .noted("server and generator, last run: less moved by other work on the machine");
         details(bench, &run, "");
         details(bench, &healthy, "/health: ");
     }
