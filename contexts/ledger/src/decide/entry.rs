@@ -17,12 +17,19 @@ use smallvec::SmallVec;
 /// Accounts and amounts of an entry's postings after resolution; zero amounts are gone.
 pub(super) type Resolved = SmallVec<[Touch; 2]>;
 
+/// What postings are resolved for: what a hold would bring is not available to the same hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Entry,
+    Hold,
+}
+
 impl Judge<'_> {
     pub(super) fn post_entry(&mut self, id: Id, entry: &PostEntry, manner: Manner) -> Result<(), Stop> {
         let details = entry.details.as_deref();
         self.check_details(details, manner)?;
         let mut touches = Resolved::new();
-        self.resolve(&entry.postings, details, &mut touches)?;
+        self.resolve(&entry.postings, details, Purpose::Entry, &mut touches)?;
         for touch in &mut touches {
             touch.posted = touch.amount;
         }
@@ -97,6 +104,7 @@ impl Judge<'_> {
         &mut self,
         commands: &[PostingCommand],
         details: Option<&Details>,
+        purpose: Purpose,
         touches: &mut Resolved,
     ) -> Result<(), Refusal> {
         for command in commands {
@@ -104,26 +112,21 @@ impl Judge<'_> {
             let (asset, direction) = (command.asset, command.direction);
             touches.push(Touch { account, asset, direction, amount: 0, posted: 0, pending: 0 });
         }
-        for touch in touches.iter() {
-            self.check_status(touch.account, touch.direction)?;
-            let allowed = self.state.account(touch.account).allowed.as_deref();
-            if allowed.is_some_and(|allowed| !allowed.contains(&touch.asset)) {
-                return Err(Refusal::AssetNotAllowed { account: touch.account, asset: touch.asset });
-            }
-        }
+        self.check_all_fit(touches)?;
         if let [one, other] = &touches[..]
             && one.account == other.account
         {
             return Err(Refusal::SameAccount);
         }
         self.judge_before(details.map_or(&[], |details| &details.conditions))?;
-        self.resolve_amounts(commands, touches)?;
+        self.resolve_amounts(commands, purpose, touches)?;
         balanced(touches.iter().map(|touch| (touch.asset, touch.direction, touch.amount)))
     }
 
     fn resolve_amounts(
         &mut self,
         commands: &[PostingCommand],
+        purpose: Purpose,
         touches: &mut Resolved,
     ) -> Result<(), Refusal> {
         let mut plain = true;
@@ -138,7 +141,7 @@ impl Judge<'_> {
         }
         for place in 0..touches.len() {
             if let AmountCommand::Max { up_to } = commands[place].amount {
-                touches[place].amount = self.most_of(touches, place, up_to)?;
+                touches[place].amount = self.most_of(touches, place, purpose, up_to)?;
             }
         }
         let leg = |(command, touch): (&PostingCommand, &Touch)| Leg {
@@ -152,21 +155,33 @@ impl Judge<'_> {
         for (touch, leg) in touches.iter_mut().zip(&legs) {
             touch.amount = leg.amount;
         }
+        // The rest of many amounts may be more than one amount can be.
+        if let Some(touch) = touches.iter().find(|touch| touch.amount >= kernel::money::MINOR_LIMIT) {
+            return Err(Refusal::AmountOverflow { account: touch.account });
+        }
         touches.retain(|touch| touch.amount > 0);
         Ok(())
     }
 
     /// What `max` resolves to, with the postings before it counted in.
-    fn most_of(&self, touches: &Resolved, place: usize, up_to: Option<i128>) -> Result<i128, Refusal> {
+    fn most_of(
+        &self,
+        touches: &Resolved,
+        place: usize,
+        purpose: Purpose,
+        up_to: Option<i128>,
+    ) -> Result<i128, Refusal> {
         let Touch { account, asset, direction, .. } = touches[place];
         let balance = self.state.find_balance(account, asset).map(|no| self.state.balance(no));
         let mut counters = balance.map(|balance| balance.counters).unwrap_or_default();
         let limits = balance.and_then(|balance| balance.limits.as_deref().copied()).unwrap_or_default();
         for earlier in &touches[..place] {
             if earlier.account == account && earlier.asset == asset {
-                let side = match earlier.direction {
-                    Direction::Debit => &mut counters.debits,
-                    Direction::Credit => &mut counters.credits,
+                let side = match (purpose, earlier.direction) {
+                    (Purpose::Entry, Direction::Debit) => &mut counters.debits,
+                    (Purpose::Entry, Direction::Credit) => &mut counters.credits,
+                    (Purpose::Hold, Direction::Debit) => &mut counters.debits_pending,
+                    (Purpose::Hold, Direction::Credit) => &mut counters.credits_pending,
                 };
                 *side = side.saturating_add(earlier.amount);
             }
@@ -188,7 +203,31 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// As [`Judge::check_status`], for a posting of a hold that takes more than it reserved.
+    /// Whether new postings may be on these accounts, sides and assets. Any closed account is named before
+    /// any frozen one, and that before any asset that is not allowed.
+    pub(super) fn check_all_fit(&self, touches: &[Touch]) -> Result<(), Refusal> {
+        let mut fit = Ok(());
+        for touch in touches {
+            match self.check_fit(touch) {
+                Ok(()) => {}
+                Err(closed @ Refusal::AccountClosed { .. }) => return Err(closed),
+                Err(frozen @ Refusal::AccountFrozen { .. }) if !is_frozen(&fit) => fit = Err(frozen),
+                Err(other) => fit = fit.and(Err(other)),
+            }
+        }
+        fit
+    }
+
+    fn check_fit(&self, touch: &Touch) -> Result<(), Refusal> {
+        self.check_status(touch.account, touch.direction)?;
+        let allowed = self.state.account(touch.account).allowed.as_deref();
+        if allowed.is_some_and(|allowed| !allowed.contains(&touch.asset)) {
+            return Err(Refusal::AssetNotAllowed { account: touch.account, asset: touch.asset });
+        }
+        Ok(())
+    }
+
+    /// For a capture that takes more than was reserved.
     pub(super) fn check_status_of(&self, touch: &Touch) -> Result<(), Refusal> {
         self.check_status(touch.account, touch.direction)
     }
@@ -205,6 +244,10 @@ impl Judge<'_> {
         }
         Err(Refusal::UnknownAccount { named: named(account) })
     }
+}
+
+fn is_frozen(fit: &Result<(), Refusal>) -> bool {
+    matches!(fit, Err(Refusal::AccountFrozen { .. }))
 }
 
 /// What an entry's details let be judged.

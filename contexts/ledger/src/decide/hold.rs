@@ -1,6 +1,6 @@
 //! Holds: placing one, and what becomes of it.
 
-use super::entry::{Resolved, checks};
+use super::entry::{Purpose, Resolved, checks};
 use super::movement::{Checks, Touch};
 use super::{Judge, Stop};
 use crate::command::Manner;
@@ -24,7 +24,7 @@ impl Judge<'_> {
             return Err(Refusal::ExpiryInPast { now: self.moment.now }.into());
         }
         let mut touches = Resolved::new();
-        self.resolve(&place.postings, details, &mut touches)?;
+        self.resolve(&place.postings, details, Purpose::Hold, &mut touches)?;
         for touch in &mut touches {
             touch.pending = touch.amount;
         }
@@ -81,16 +81,14 @@ impl Judge<'_> {
             .zip(&moves)
             .filter_map(|both| touch(action, both))
             .collect();
-        for touch in &touches {
-            let reserved = -touch.pending;
-            let new = match action {
-                HoldAction::Increment { .. } => true,
-                HoldAction::Capture { .. } => touch.posted > reserved,
-                HoldAction::Void { .. } | HoldAction::Extend { .. } | HoldAction::Expire => false,
-            };
-            if new {
-                self.check_status_of(touch)?;
+        match action {
+            HoldAction::Increment { .. } => self.check_all_fit(&touches)?,
+            HoldAction::Capture { .. } => {
+                for touch in touches.iter().filter(|touch| touch.posted > -touch.pending) {
+                    self.check_status_of(touch)?;
+                }
             }
+            HoldAction::Void { .. } | HoldAction::Extend { .. } | HoldAction::Expire => {}
         }
         let judged = match action {
             HoldAction::Capture { .. } | HoldAction::Increment { .. } => checks(details),

@@ -41,8 +41,17 @@ impl Judge<'_> {
         for touch in touches {
             written.push(moved(state, written, touch)?);
         }
+        // Any floor that is passed is named before any ceiling.
+        let mut ceiling = None;
         for (place, posting) in written.iter().enumerate() {
-            judge_limits(state, written, place, posting, checks)?;
+            match judge_limits(state, written, place, posting, checks) {
+                Ok(()) => {}
+                Err(refusal @ Refusal::CeilingExceeded { .. }) => ceiling = ceiling.or(Some(refusal)),
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        if let Some(refusal) = ceiling {
+            return Err(refusal);
         }
         judge_afterwards(state, moment.book, written, checks.conditions)?;
         for posting in written.iter_mut().filter(|posting| posting.balance == NO_BALANCE) {
