@@ -13,9 +13,15 @@ use kernel::{Cursor, Id, Limit, Tenant, Timestamp};
 use serde_json::json;
 
 /// Tells a server that its clock is right.
-pub async fn confirm_clock(server: &str, environment: &Environment, output: Output) -> Result<(), Failure> {
+pub async fn confirm_clock(
+    server: &str,
+    reason: &str,
+    environment: &Environment,
+    output: Output,
+) -> Result<(), Failure> {
     let client = Client::try_new(server, environment)?;
-    let json = client.post("/v1/clock-confirmations", "{}").await?;
+    let body = json!({ "reason": reason }).to_string();
+    let json = client.post("/v1/clock-confirmations", &body).await?;
     let at = json["confirmed_at"].as_str().unwrap_or_default();
     output.answer(Printed { text: format!("confirmed; the server's time is {at}\n"), json })
 }

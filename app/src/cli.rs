@@ -254,11 +254,14 @@ The key, with the scope admin, is taken from the variable CONCORD_API_KEY.
 
 Examples:
   concord admin clock confirm
-  CONCORD_API_KEY=ck_… concord admin clock confirm --server http://10.0.0.7:8080")]
+  CONCORD_API_KEY=ck_… concord admin clock confirm --server http://10.0.0.7:8080 --reason \"ntp is right again\"")]
     Confirm {
         /// Which server.
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
         server: String,
+        /// Why; kept in the server's log.
+        #[arg(long, default_value = "")]
+        reason: String,
     },
 }
 

@@ -77,9 +77,10 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
         Command::Ledger { command: LedgerCommand::TrialBalance(flags) } => {
             blocking(trial::run(flags, &load(Vec::new())?, &environment, output))
         }
-        Command::Admin {
-            command: AdminCommand::Clock { command: ClockCommand::Confirm { server } },
-        } => blocking(admin::confirm_clock(&server, &environment, output)),
+        Command::Admin { command: AdminCommand::Clock { command } } => {
+            let ClockCommand::Confirm { server, reason } = command;
+            blocking(admin::confirm_clock(&server, &reason, &environment, output))
+        }
         Command::Admin { command: AdminCommand::Keys { command } } => {
             blocking(admin::keys(command, &load(Vec::new())?, output))
         }

@@ -2,7 +2,7 @@
 
 use super::accounts::{assets, limits};
 use super::lists::{list_end, list_start, open_cursor};
-use super::parse::{MAX_WORD, Resolver, body};
+use super::parse::{MAX_WORD, Resolver, body, optional_body};
 use super::render::Json;
 use super::{ADMIN, Failure, READS, WRITES, book_of};
 use crate::Ledger;
@@ -72,6 +72,7 @@ pub(super) fn routes(routes: Routes<Ledger>) -> Routes<Ledger> {
             name: "clock_confirm",
             summary: "Confirm that the clock is right",
             detail: "After a jump of the clock nothing is decided until an operator has looked: one wrong time server must not expire every hold.",
+            body: Some(Body { schema: "ClockConfirm", example: r#"{"reason":"the time server is right again"}"#, lines: false }),
             ok: (201, "ClockConfirmation"),
             ..Doc::NONE
         })
@@ -212,9 +213,17 @@ async fn pattern_list(State(ledger): State<Ledger>, By(by): By, query: Query) ->
     Ok(list_end(json, next))
 }
 
-async fn clock_confirm(State(ledger): State<Ledger>, By(by): By) -> Result<Answer, Failure> {
+async fn clock_confirm(
+    State(ledger): State<Ledger>,
+    By(by): By,
+    payload: Payload,
+) -> Result<Answer, Failure> {
+    let reason = optional_body(&payload, |object| {
+        Some(object.optional_text("reason", MAX_WORD).map(super::parse::boxed).unwrap_or_default())
+    })?;
     ledger.engine().confirm_clock();
-    tracing::warn!(tenant = by.tenant.as_str(), request = &*by.request, "an operator confirmed the clock");
+    let (tenant, request) = (by.tenant.as_str(), &*by.request);
+    tracing::warn!(tenant, request, reason = &*reason, "an operator confirmed the clock");
     let mut json = Json::new();
     json.open(b'{');
     json.time("confirmed_at", ledger.now());

@@ -153,6 +153,7 @@ fn settings_requests() -> Vec<Schema> {
                 }),
             ),
         ),
+        ("ClockConfirm", object(&[], json!({"reason": text("Kept in the log.")}))),
         (
             "AccountMove",
             object(
