@@ -37,15 +37,28 @@ fn entry(amount: i128, details: Option<Details>) -> (Command, Effect) {
     let after = Counters { debits: amount, ..Counters::default() };
     let other = Counters { credits: amount * 2, credits_pending: 5, ..Counters::default() };
     let command = PostEntry { postings: posting_commands(amount), details: details.map(Box::new) };
-    let postings = [posting(7, Direction::Debit, amount, after), posting(300, Direction::Credit, amount, other)];
+    let postings =
+        [posting(7, Direction::Debit, amount, after), posting(300, Direction::Credit, amount, other)];
     (Command::PostEntry(command), Effect::Posted { postings: postings.into_iter().collect() })
 }
 
-fn write(out: &mut Vec<u8>, position: u64, command: Option<&Command>, effect: Effect, draft: Draft<'_>) -> usize {
+fn write(
+    out: &mut Vec<u8>,
+    position: u64,
+    command: Option<&Command>,
+    effect: Effect,
+    draft: Draft<'_>,
+) -> usize {
     let links = effect.postings().iter().map(|_| Links { number: 9, previous: Place(1000), jump: NOWHERE });
     let links = links.collect();
-    let decision =
-        Decision { book: BookNo(2), seq: 77, party: draft.party.map(Box::from), party_seq: 4, id: Id(99), effect };
+    let decision = Decision {
+        book: BookNo(2),
+        seq: 77,
+        party: draft.party.map(Box::from),
+        party_seq: 4,
+        id: Id(99),
+        effect,
+    };
     put_record(out, &mut Vec::new(), position, &Draft { command, ..draft }, &decision, &links)
 }
 
@@ -132,8 +145,13 @@ fn units_and_accounts_read_back_without_a_posting() {
         opened_at: Timestamp(5),
         text: Text::default(),
     };
-    let effect =
-        Effect::Opened(Opened { id: Id(99), path: "a:b".into(), kind: open.kind, settings, pattern: Some(3) });
+    let effect = Effect::Opened(Opened {
+        id: Id(99),
+        path: "a:b".into(),
+        kind: open.kind,
+        settings,
+        pattern: Some(3),
+    });
     let mut bytes = Vec::new();
     let none = Keys::default();
     write(&mut bytes, AT, Some(&Command::OpenAccount(open)), effect.clone(), plain(&none, &OriginAt::Nobody));

@@ -11,20 +11,17 @@
 //! | hand over | the group is closed; the next one fills while it is written |
 
 use super::effects::AllLinks;
-use super::frame::{HEAD, extent};
-use super::group::{Answer, Handed, MARK_EVERY, Mark, Publication, Sealed, Waiter};
+use super::group::{Answer, Publication, Waiter};
 use super::job::SingleJob;
-use super::keys::KeyHash;
 use super::lookup::Lookup;
 use super::record::{Draft, OriginAt, Record, decode_record, put_unsealed};
 use super::view::View;
-use crate::accounts::model::AccountNo;
 use crate::books::model::BookNo;
-use crate::command::{Command, Keys, Request};
+use crate::command::{Command, Request};
 use crate::decide::{Moment, Stop, decide, expire};
 use crate::effect::{Decision, Effect, Outcome};
 use crate::refusal::{CLOCK_SUSPECT, Refusal};
-use crate::skew::{Links, NOWHERE, Place};
+use crate::skew::{Links, NOWHERE};
 use crate::state::{BookNames, State};
 use kernel::{Clock, Id, IdSource, Problem, Timestamp};
 use smallvec::smallvec;
@@ -44,18 +41,18 @@ pub struct Core {
     pub lookup: Lookup,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
-    view: Arc<View>,
+    pub(super) view: Arc<View>,
     /// Set by an operator who confirms the clock.
     pub confirm_clock: Arc<AtomicBool>,
     /// The clock jumped and nobody has confirmed it yet.
     pub clock_suspect: Arc<AtomicBool>,
-    clock_base: (Timestamp, i64),
-    time: Option<Timestamp>,
+    pub(super) clock_base: (Timestamp, i64),
+    pub(super) time: Option<Timestamp>,
     pub(super) waiters: Vec<Waiter>,
     pub(super) publication: Publication,
-    shown: (usize, usize, usize),
-    scratch: Vec<u8>,
-    links: AllLinks,
+    pub(super) shown: (usize, usize, usize),
+    pub(super) scratch: Vec<u8>,
+    pub(super) links: AllLinks,
     pub(super) decisions: Vec<Decision>,
 }
 
@@ -339,196 +336,6 @@ impl Core {
         put_unsealed(&mut bytes, &mut Vec::new(), 1, &draft, decision, &links);
         decode_record(&bytes, 1).expect("a record that was just written decodes")
     }
-
-    /// Writes one decision as a record, findable by its names, and returns its position.
-    pub(super) fn write(
-        &mut self,
-        decision: &mut Decision,
-        request: Option<&Request>,
-        origin: &OriginAt,
-    ) -> u64 {
-        let nobody = Keys::default();
-        let keys = request.map_or(&nobody, |request| &request.keys);
-        self.write_keyed(decision, keys, request, origin)
-    }
-
-    /// As [`Core::write`], under keys that are not the request's: a batch's.
-    pub(super) fn write_keyed(
-        &mut self,
-        decision: &mut Decision,
-        keys: &Keys,
-        request: Option<&Request>,
-        origin: &OriginAt,
-    ) -> u64 {
-        let position = self.lookup.start + (HEAD + self.lookup.contents.records.len()) as u64;
-        self.complete(decision, position);
-        self.links.clear();
-        for (number, posting) in decision.effect.postings().iter().enumerate() {
-            let place = Place::new(position, number);
-            self.publication.touched.push((posting.balance, place));
-            self.links.push(self.state.balances[posting.balance.0 as usize].stack.push(place));
-        }
-        let book = &mut self.state.books[decision.book.0 as usize];
-        let previous = std::mem::replace(&mut book.newest, position);
-        let implied = implied_command(decision);
-        let salt =
-            if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
-        let draft = Draft {
-            at: self.time.expect("records are written within a group"),
-            keys,
-            origin,
-            command: request.map(|request| &request.command).or(implied.as_ref()),
-            party: decision.party.as_deref(),
-            answer: None,
-            previous,
-            salt,
-        };
-        let out = &mut self.lookup.contents.records;
-        put_unsealed(out, &mut self.scratch, position, &draft, decision, &self.links);
-        self.lookup.contents.count += 1;
-        self.publish(decision, position);
-        self.name(decision, request, position);
-        position
-    }
-
-    /// Fills in positions that a decision could not know.
-    fn complete(&mut self, decision: &mut Decision, position: u64) {
-        let book = decision.book;
-        let first = |lookup: &Lookup, id: Id| {
-            let found = lookup.by_id(book, id);
-            found.ok().flatten().map_or(0, |(first, _)| first.position)
-        };
-        match &mut decision.effect {
-            Effect::Held { hold_id, .. } => {
-                if let Some(hold) = self.state.holds.get_mut(hold_id) {
-                    hold.placed_at = position;
-                }
-            }
-            Effect::HoldMoved { hold_id, hold, .. } if hold.placed_at == 0 => {
-                hold.placed_at = first(&self.lookup, *hold_id);
-                if let Some(open) = self.state.holds.get_mut(hold_id) {
-                    open.placed_at = hold.placed_at;
-                }
-            }
-            Effect::Reversed { entry, posted_at, .. } if *posted_at == 0 => {
-                *posted_at = first(&self.lookup, *entry);
-            }
-            Effect::Opened(opened) => {
-                let account = self.state.directory.id_taken(opened.id).expect("it was just opened");
-                self.state.accounts[account.0 as usize].newest = position;
-                self.publication.settings.push((account, position));
-            }
-            Effect::Changed { account, .. } => {
-                self.state.accounts[account.0 as usize].newest = position;
-                self.publication.settings.push((*account, position));
-            }
-            _ => {}
-        }
-    }
-
-    fn publish(&mut self, decision: &Decision, position: u64) {
-        let book = decision.book;
-        match &decision.effect {
-            Effect::Asset(asset) => self.publication.assets.push((book, *asset)),
-            Effect::Pattern(pattern) => self.publication.patterns.push((book, pattern.clone())),
-            Effect::Book { tenant, assets } => {
-                self.publication.books.push((tenant.clone(), assets.clone()));
-                self.lookup.keyed.prepare(self.state.books.len());
-            }
-            _ => {}
-        }
-        match self.publication.heads.last_mut() {
-            Some(head) if head.0 == book => (head.1, head.2) = (decision.seq, position),
-            _ => self.publication.heads.push((book, decision.seq, position)),
-        }
-        if decision.seq % MARK_EVERY == 1 {
-            let at = self.time.expect("records are written within a group");
-            self.publication.marks.push((book, Mark { position, at }));
-        }
-    }
-
-    /// Makes a record findable by its names.
-    fn name(&mut self, decision: &Decision, request: Option<&Request>, position: u64) {
-        let book = decision.book;
-        let own = request.is_some_and(|request| request.keys.own_id);
-        let found_by_id = !matches!(
-            decision.effect,
-            Effect::Opened(_)
-                | Effect::Changed { .. }
-                | Effect::Asset(_)
-                | Effect::Pattern(_)
-                | Effect::Book { .. }
-        );
-        if own || found_by_id {
-            self.insert(self.lookup.keyed.id(book, decision.id), position);
-        }
-        match &decision.effect {
-            Effect::Reversed { entry, .. } => self.insert(self.lookup.keyed.id(book, *entry), position),
-            Effect::HoldMoved { hold_id, .. } => self.insert(self.lookup.keyed.id(book, *hold_id), position),
-            _ => {}
-        }
-        let Some(request) = request else { return };
-        for (namespace, text) in super::earlier::text_names(request) {
-            self.insert(self.lookup.keyed.text(book, namespace, text), position);
-        }
-    }
-
-    pub(super) fn insert(&mut self, key: KeyHash, position: u64) {
-        self.lookup.names.insert(key, position);
-    }
-
-    /// Whether there is something to hand over.
-    pub fn has_group(&self) -> bool {
-        self.lookup.contents.count > 0 || !self.waiters.is_empty()
-    }
-
-    /// Bytes in the group being filled.
-    pub fn group_bytes(&self) -> usize {
-        self.lookup.contents.records.len()
-    }
-
-    /// Closes the group and starts the next one behind it.
-    pub fn hand_over(&mut self) -> Handed {
-        self.show_new();
-        let contents = std::mem::take(&mut self.lookup.contents);
-        self.lookup.contents.records.reserve(contents.records.len().min(1 << 20));
-        let (extent, zeros) = if contents.count == 0 { (0, Vec::new()) } else { extent(&contents) };
-        let position = self.lookup.start;
-        self.lookup.start += extent;
-        let time = self.time.take().unwrap_or(self.state.last_time);
-        let sealed = Arc::new(Sealed { position, extent, zeros, time, contents });
-        self.lookup.in_flight = Some(sealed.clone());
-        // The next group is likely to be as large as this one.
-        let waiters = Vec::with_capacity(self.waiters.len());
-        let publication = std::mem::take(&mut self.publication);
-        self.publication.touched.reserve(publication.touched.len());
-        Handed {
-            sealed,
-            publication,
-            waiters: std::mem::replace(&mut self.waiters, waiters),
-            names: self.lookup.names.hand_over(),
-            index: self.lookup.index.clone(),
-        }
-    }
-
-    /// Accounts and balances that this group made.
-    fn show_new(&mut self) {
-        let (accounts, balances, _) = self.shown;
-        for no in accounts..self.state.directory.len() {
-            let account = AccountNo(no as u32);
-            let name = self.state.directory.name(account).clone();
-            self.publication.accounts.push((name, self.state.account(account).kind));
-        }
-        let new = self.state.balances[balances..].iter();
-        self.publication.balances.extend(new.map(|balance| (balance.account, balance.asset)));
-        self.shown = (self.state.directory.len(), self.state.balances.len(), self.state.books.len());
-    }
-
-    /// The group that was handed over is durable.
-    pub fn settled(&mut self) {
-        self.lookup.in_flight = None;
-        self.lookup.names.settled();
-    }
 }
 
 /// Why a command was not written.
@@ -562,27 +369,4 @@ fn clock_problem(now: Timestamp, last: Timestamp) -> Problem {
     let detail = "The clock jumped, or the newest record is ahead of it. Nothing is posted until an operator \
                   confirms the time with `concord admin clock confirm`.";
     Problem::new(&CLOCK_SUSPECT, detail).with("now", now.to_string()).with("last_recorded", last.to_string())
-}
-
-fn has_text(command: &Command) -> bool {
-    match command {
-        Command::OpenAccount(open) => !open.text.is_empty(),
-        Command::ChangeAccount(..) | Command::MoveAccount(..) => true,
-        other => other.details().is_some_and(|details| !details.text.is_empty()),
-    }
-}
-
-/// The command of a record that no caller asked for in so many words.
-fn implied_command(decision: &Decision) -> Option<Command> {
-    match &decision.effect {
-        Effect::Opened(opened) => Some(Command::OpenAccount(crate::accounts::model::OpenAccount {
-            path: (&*opened.path).into(),
-            kind: opened.kind,
-            assets: opened.settings.assets.clone(),
-            limits: opened.settings.limits.clone(),
-            text: opened.settings.text.clone(),
-            by_pattern: opened.pattern.is_some(),
-        })),
-        _ => None,
-    }
 }

@@ -1,11 +1,11 @@
 //! The engine: the core on one thread, the writer on another, the keeper on a third.
 //! While one group is being made durable the next is decided; there are no timers but for holds.
 
-use super::batch::AHEAD;
 use super::core::{Core, Parts};
 use super::disk::Disk;
 use super::frame::Contents;
 use super::group::{Answer, Handed, Reply, Unanswered};
+use super::house::keep_house;
 use super::index::{Index, Stats};
 use super::job::{BatchJob, Job, OpenBatch, SingleJob};
 use super::keeper::Keeper;
@@ -15,34 +15,23 @@ use super::names::Names;
 use super::record::OriginAt;
 use super::recovery::{Recovered, recover};
 use super::segments::{Identity, Segments};
+use super::threads::{Queue, Sequencer, Shared, write_groups};
 use super::view::{Durable, View};
 use super::writer::Writer;
 use crate::books::model::BookNo;
-use crate::command::Command;
 use crate::refusal::{LEDGER_BUSY, LEDGER_UNAVAILABLE, OUTCOME_UNKNOWN};
 use kernel::{Clock, IdSource, Problem, Tenant};
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Jobs that may wait; beyond, callers are told to come back.
 const MAX_WAITING: usize = 65_536;
-/// Commands of a batch that are taken before others get their turn.
-const SLICE: usize = 512;
-/// A group is handed over no larger than this unless one batch alone is.
-const GROUP_BYTES: usize = 8 << 20;
-/// How often the sequencer looks for holds that are due when nothing else wakes it.
-const IDLE: Duration = Duration::from_millis(100);
-/// How often the keeper looks for work.
-const KEEPER_PAUSE: Duration = Duration::from_millis(20);
-/// How long the keeper waits before it tries a full disk again.
-const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// How an engine behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,29 +52,6 @@ impl Default for Settings {
             scrub_pause: Some(Duration::from_secs(24 * 3600)),
         }
     }
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    bulk: VecDeque<Box<OpenBatch>>,
-    writer_free: bool,
-    failed: Option<Box<(Handed, String)>>,
-    closing: bool,
-    sleeping: bool,
-}
-
-/// What the threads share.
-struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    view: Arc<View>,
-    poisoned: AtomicBool,
-    full_disk: AtomicBool,
-    damage: Mutex<Option<String>>,
-    checkpoint: Mutex<Option<(u64, u64)>>,
-    checkpoint_at: AtomicU64,
-    groups: AtomicU64,
 }
 
 /// A running journal.
@@ -147,11 +113,18 @@ impl Engine {
         };
         let writer = Writer::new(segments.clone(), identity, view, place);
         let keeper = Keeper { disk, segments, identity, index };
-        engine.start(core, writer, keeper, settings)?;
+        engine.start(core, writer, keeper, settings, clock)?;
         Ok(engine)
     }
 
-    fn start(&self, core: Core, writer: Writer, keeper: Keeper, settings: Settings) -> io::Result<()> {
+    fn start(
+        &self,
+        core: Core,
+        writer: Writer,
+        keeper: Keeper,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<()> {
         let (send, receive) = sync_channel::<Handed>(1);
         let mut threads = self.threads.lock();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -163,7 +136,7 @@ impl Engine {
         let shared = self.shared.clone();
         threads.push(named("ledger-write").spawn(move || write_groups(writer, &shared, &receive))?);
         let shared = self.shared.clone();
-        threads.push(named("ledger-keep").spawn(move || keep_house(&keeper, &shared, settings))?);
+        threads.push(named("ledger-keep").spawn(move || keep_house(&keeper, &shared, settings, &*clock))?);
         Ok(())
     }
 
@@ -348,241 +321,4 @@ pub fn outcome_unknown() -> Problem {
     let mut problem = Problem::new(&OUTCOME_UNKNOWN, detail);
     problem.retry_after_s = Some(10);
     problem
-}
-
-struct Sequencer {
-    core: Core,
-    shared: Arc<Shared>,
-    settings: Settings,
-    send: SyncSender<Handed>,
-    names: u64,
-}
-
-impl Sequencer {
-    fn run(mut self) {
-        let mut taken = VecDeque::new();
-        loop {
-            let (mut slice, closing) = match self.await_work(&mut taken) {
-                Work::Failed(failed) => return self.fail(failed.0, &failed.1, taken),
-                Work::Some { slice, closing } => (slice, closing),
-            };
-            while !taken.is_empty() {
-                self.fetch(&taken);
-                for job in taken.drain(..taken.len().min(AHEAD)) {
-                    self.take(job);
-                }
-            }
-            if let Some(batch) = slice.take()
-                && let Some(rest) = self.core.batch(batch, SLICE)
-            {
-                self.shared.queue.lock().bulk.push_front(rest);
-            }
-            self.core.tick();
-            self.hand_over();
-            if closing && self.is_done() {
-                return;
-            }
-        }
-    }
-
-    fn await_work(&mut self, taken: &mut VecDeque<Job>) -> Work {
-        let shared = self.shared.clone();
-        let mut queue = shared.queue.lock();
-        loop {
-            if let Some(failed) = queue.failed.take() {
-                return Work::Failed(failed);
-            }
-            if queue.writer_free {
-                self.core.settled();
-            }
-            // A checkpoint starts between groups, when none is in flight.
-            let mut resting = self.wants_checkpoint();
-            if resting && queue.writer_free && !self.core.has_group() {
-                let generation = self.core.lookup.index.rotate();
-                *shared.checkpoint.lock() = Some((self.core.lookup.start, generation));
-                self.names = 0;
-                resting = false;
-            }
-            let full = resting || self.core.group_bytes() >= GROUP_BYTES;
-            let work = !full && (!queue.jobs.is_empty() || !queue.bulk.is_empty());
-            let free = queue.writer_free && self.core.has_group();
-            if work || free || queue.closing {
-                let mut slice = None;
-                if work {
-                    std::mem::swap(&mut queue.jobs, taken);
-                    slice = queue.bulk.pop_front();
-                }
-                return Work::Some { slice, closing: queue.closing };
-            }
-            queue.sleeping = true;
-            let timed_out = shared.wake.wait_for(&mut queue, IDLE).timed_out();
-            queue.sleeping = false;
-            if timed_out {
-                return Work::Some { slice: None, closing: queue.closing };
-            }
-        }
-    }
-
-    /// Fetches what the next jobs will touch.
-    fn fetch(&self, taken: &VecDeque<Job>) {
-        let commands = taken.iter().take(AHEAD).filter_map(|job| match job {
-            Job::Single(job) => Some(&job.request.command),
-            Job::Batch(_) | Job::Book(..) | Job::Wake => None,
-        });
-        self.core.state.fetch(commands.flat_map(Command::accounts));
-    }
-
-    fn take(&mut self, job: Job) {
-        match job {
-            Job::Single(job) => self.core.single(*job),
-            Job::Book(tenant, reply) => self.core.book(tenant, reply),
-            Job::Wake => {}
-            Job::Batch(batch) if batch.job.atomic => {
-                let rest = self.core.batch(batch, SLICE);
-                assert!(rest.is_none(), "an atomic batch is taken at once");
-            }
-            Job::Batch(batch) => self.shared.queue.lock().bulk.push_back(batch),
-        }
-    }
-
-    fn wants_checkpoint(&self) -> bool {
-        let behind = self.core.lookup.start - self.shared.checkpoint_at.load(Ordering::Relaxed);
-        let due = self.names >= self.settings.checkpoint_names || behind >= self.settings.checkpoint_bytes;
-        due && self.names > 0 && self.shared.checkpoint.lock().is_none()
-    }
-
-    fn hand_over(&mut self) {
-        {
-            let mut queue = self.shared.queue.lock();
-            if !queue.writer_free {
-                return;
-            }
-            self.core.settled();
-            if !self.core.has_group() {
-                return;
-            }
-            queue.writer_free = false;
-        }
-        let handed = self.core.hand_over();
-        self.names += handed.names.len() as u64;
-        // The writer ends only after this side does.
-        self.send.send(handed).expect("the writer is there");
-    }
-
-    fn is_done(&self) -> bool {
-        let queue = self.shared.queue.lock();
-        queue.writer_free
-            && queue.failed.is_none()
-            && !self.core.has_group()
-            && queue.jobs.is_empty()
-            && queue.bulk.is_empty()
-    }
-
-    /// A write failed: everybody is told, nothing more is decided.
-    fn fail(mut self, mut handed: Handed, fault: &str, taken: VecDeque<Job>) {
-        tracing::error!(
-            fault,
-            "a write to the journal failed; the ledger is read-only until it is restarted"
-        );
-        self.shared.poisoned.store(true, Ordering::Release);
-        let mut next = self.core.hand_over();
-        self.shared.view.poison();
-        handed.fail(&outcome_unknown());
-        next.fail(&outcome_unknown());
-        let (jobs, bulk) = {
-            let mut queue = self.shared.queue.lock();
-            (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.bulk))
-        };
-        // Dropping a job's reply tells its caller that the outcome is unknown.
-        drop((jobs, bulk, taken));
-    }
-}
-
-enum Work {
-    Failed(Box<(Handed, String)>),
-    Some { slice: Option<Box<OpenBatch>>, closing: bool },
-}
-
-fn write_groups(mut writer: Writer, shared: &Shared, receive: &Receiver<Handed>) {
-    while let Ok(mut handed) = receive.recv() {
-        match writer.commit(&handed) {
-            Ok(()) => {
-                shared.groups.fetch_add(1, Ordering::Relaxed);
-                {
-                    let mut queue = shared.queue.lock();
-                    queue.writer_free = true;
-                    queue.sleeping = false;
-                    shared.wake.notify_one();
-                }
-                handed.answer();
-            }
-            Err(fault) => {
-                let mut queue = shared.queue.lock();
-                queue.failed = Some(Box::new((handed, fault.to_string())));
-                queue.sleeping = false;
-                shared.wake.notify_one();
-                return;
-            }
-        }
-    }
-}
-
-/// Runs the keeper until the engine closes.
-fn keep_house(keeper: &Keeper, shared: &Shared, settings: Settings) {
-    let mut spare_for = 0;
-    let mut scrubbed = keeper_now();
-    loop {
-        if shared.queue.lock().closing {
-            return;
-        }
-        let segments = keeper.segments.list().len();
-        if spare_for != segments {
-            match keeper.segments.make_spare(keeper.segments.next_size()) {
-                Ok(()) => {
-                    spare_for = segments;
-                    shared.full_disk.store(false, Ordering::Release);
-                }
-                Err(fault) => {
-                    tracing::error!(%fault, "the journal's next segment cannot be made; writes wait for space");
-                    shared.full_disk.store(true, Ordering::Release);
-                    std::thread::park_timeout(FULL_DISK_PAUSE);
-                    continue;
-                }
-            }
-        }
-        checkpoint_if_due(keeper, shared);
-        if let Some(pause) = settings.scrub_pause
-            && scrubbed.elapsed() >= pause
-        {
-            scrub(keeper, shared);
-            scrubbed = keeper_now();
-        }
-        std::thread::park_timeout(KEEPER_PAUSE);
-    }
-}
-
-fn checkpoint_if_due(keeper: &Keeper, shared: &Shared) {
-    let Some((position, generation)) = *shared.checkpoint.lock() else { return };
-    match keeper.checkpoint(position, generation) {
-        Ok(()) => {
-            shared.checkpoint_at.store(position, Ordering::Relaxed);
-            *shared.checkpoint.lock() = None;
-        }
-        Err(fault) => {
-            tracing::error!(%fault, "a checkpoint failed; a restart replays more of the journal");
-            *shared.damage.lock() = Some(fault.to_string());
-        }
-    }
-}
-
-fn scrub(keeper: &Keeper, shared: &Shared) {
-    let end = shared.view.durable().end;
-    if let Err(fault) = keeper.scrub(end, |_| !shared.queue.lock().closing) {
-        tracing::error!(%fault, "the background check found damage");
-        *shared.damage.lock() = Some(fault.to_string());
-    }
-}
-
-fn keeper_now() -> std::time::Instant {
-    std::time::Instant::now()
 }

@@ -14,6 +14,7 @@ mod effects;
 pub mod engine;
 pub mod frame;
 pub mod group;
+mod house;
 pub mod index;
 pub mod job;
 pub mod keeper;
@@ -27,9 +28,11 @@ pub mod replay;
 pub mod scan;
 pub mod segments;
 pub mod snapshot;
+mod threads;
 pub mod verify;
 pub mod view;
 pub mod writer;
+mod writing;
 
 /// A command in canonical form, as bytes: equal for equal commands.
 pub fn canonical(command: &crate::command::Command) -> Vec<u8> {

@@ -1,0 +1,246 @@
+//! The two threads of a commit: the sequencer decides and hands groups over, the writer makes them durable.
+//! They share a queue and a few flags; one group is being written at most.
+
+use super::batch::AHEAD;
+use super::core::Core;
+use super::engine::{Settings, outcome_unknown};
+use super::group::Handed;
+use super::job::{Job, OpenBatch};
+use super::view::View;
+use super::writer::Writer;
+use crate::command::Command;
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+/// Commands of a batch that are taken before others get their turn.
+const SLICE: usize = 512;
+/// A group is handed over no larger than this unless one batch alone is.
+const GROUP_BYTES: usize = 8 << 20;
+/// How often the sequencer looks for holds that are due when nothing else wakes it.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// What waits for the sequencer.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub jobs: VecDeque<Job>,
+    pub bulk: VecDeque<Box<OpenBatch>>,
+    pub writer_free: bool,
+    pub failed: Option<Box<(Handed, String)>>,
+    pub closing: bool,
+    pub sleeping: bool,
+}
+
+/// What the threads share.
+pub(super) struct Shared {
+    pub queue: Mutex<Queue>,
+    pub wake: Condvar,
+    pub view: Arc<View>,
+    pub poisoned: AtomicBool,
+    pub full_disk: AtomicBool,
+    pub damage: Mutex<Option<String>>,
+    pub checkpoint: Mutex<Option<(u64, u64)>>,
+    pub checkpoint_at: AtomicU64,
+    pub groups: AtomicU64,
+}
+
+/// The thread that decides.
+pub(super) struct Sequencer {
+    pub core: Core,
+    pub shared: Arc<Shared>,
+    pub settings: Settings,
+    pub send: SyncSender<Handed>,
+    pub names: u64,
+}
+
+impl Sequencer {
+    /// Runs until the engine closes or a write fails.
+    pub fn run(mut self) {
+        let _alarm = Alarm(self.shared.clone());
+        let mut taken = VecDeque::new();
+        loop {
+            let (mut slice, closing) = match self.await_work(&mut taken) {
+                Work::Failed(failed) => return self.fail(failed.0, &failed.1, taken),
+                Work::Some { slice, closing } => (slice, closing),
+            };
+            while !taken.is_empty() {
+                self.fetch(&taken);
+                for job in taken.drain(..taken.len().min(AHEAD)) {
+                    self.take(job);
+                }
+            }
+            if let Some(batch) = slice.take()
+                && let Some(rest) = self.core.batch(batch, SLICE)
+            {
+                self.shared.queue.lock().bulk.push_front(rest);
+            }
+            self.core.tick();
+            self.hand_over();
+            if closing && self.is_done() {
+                return;
+            }
+        }
+    }
+
+    fn await_work(&mut self, taken: &mut VecDeque<Job>) -> Work {
+        let shared = self.shared.clone();
+        let mut queue = shared.queue.lock();
+        loop {
+            if let Some(failed) = queue.failed.take() {
+                return Work::Failed(failed);
+            }
+            if queue.writer_free {
+                self.core.settled();
+            }
+            // A checkpoint starts between groups, when none is in flight.
+            let mut resting = self.wants_checkpoint();
+            if resting && queue.writer_free && !self.core.has_group() {
+                let generation = self.core.lookup.index.rotate();
+                *shared.checkpoint.lock() = Some((self.core.lookup.start, generation));
+                self.names = 0;
+                resting = false;
+            }
+            let full = resting || self.core.group_bytes() >= GROUP_BYTES;
+            let work = !full && (!queue.jobs.is_empty() || !queue.bulk.is_empty());
+            let free = queue.writer_free && self.core.has_group();
+            if work || free || queue.closing {
+                let mut slice = None;
+                if work {
+                    std::mem::swap(&mut queue.jobs, taken);
+                    slice = queue.bulk.pop_front();
+                }
+                return Work::Some { slice, closing: queue.closing };
+            }
+            queue.sleeping = true;
+            let timed_out = shared.wake.wait_for(&mut queue, IDLE).timed_out();
+            queue.sleeping = false;
+            if timed_out {
+                return Work::Some { slice: None, closing: queue.closing };
+            }
+        }
+    }
+
+    /// Fetches what the next jobs will touch.
+    fn fetch(&self, taken: &VecDeque<Job>) {
+        let commands = taken.iter().take(AHEAD).filter_map(|job| match job {
+            Job::Single(job) => Some(&job.request.command),
+            Job::Batch(_) | Job::Book(..) | Job::Wake => None,
+        });
+        self.core.state.fetch(commands.flat_map(Command::accounts));
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Single(job) => self.core.single(*job),
+            Job::Book(tenant, reply) => self.core.book(tenant, reply),
+            Job::Wake => {}
+            Job::Batch(batch) if batch.job.atomic => {
+                let rest = self.core.batch(batch, SLICE);
+                assert!(rest.is_none(), "an atomic batch is taken at once");
+            }
+            Job::Batch(batch) => self.shared.queue.lock().bulk.push_back(batch),
+        }
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        let behind = self.core.lookup.start - self.shared.checkpoint_at.load(Ordering::Relaxed);
+        let due = self.names >= self.settings.checkpoint_names || behind >= self.settings.checkpoint_bytes;
+        due && self.names > 0 && self.shared.checkpoint.lock().is_none()
+    }
+
+    fn hand_over(&mut self) {
+        {
+            let mut queue = self.shared.queue.lock();
+            if !queue.writer_free {
+                return;
+            }
+            self.core.settled();
+            if !self.core.has_group() {
+                return;
+            }
+            queue.writer_free = false;
+        }
+        let handed = self.core.hand_over();
+        self.names += handed.names.len() as u64;
+        // The writer ends only after this side does.
+        self.send.send(handed).expect("the writer is there");
+    }
+
+    fn is_done(&self) -> bool {
+        let queue = self.shared.queue.lock();
+        queue.writer_free
+            && queue.failed.is_none()
+            && !self.core.has_group()
+            && queue.jobs.is_empty()
+            && queue.bulk.is_empty()
+    }
+
+    /// A write failed: everybody is told, nothing more is decided.
+    fn fail(mut self, mut handed: Handed, fault: &str, taken: VecDeque<Job>) {
+        tracing::error!(
+            fault,
+            "a write to the journal failed; the ledger is read-only until it is restarted"
+        );
+        self.shared.poisoned.store(true, Ordering::Release);
+        let mut next = self.core.hand_over();
+        self.shared.view.poison();
+        handed.fail(&outcome_unknown());
+        next.fail(&outcome_unknown());
+        let (jobs, bulk) = {
+            let mut queue = self.shared.queue.lock();
+            (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.bulk))
+        };
+        // Dropping a job's reply tells its caller that the outcome is unknown.
+        drop((jobs, bulk, taken));
+    }
+}
+
+enum Work {
+    Failed(Box<(Handed, String)>),
+    Some { slice: Option<Box<OpenBatch>>, closing: bool },
+}
+
+/// Writes groups until there are no more or a write fails.
+pub(super) fn write_groups(mut writer: Writer, shared: &Arc<Shared>, receive: &Receiver<Handed>) {
+    let _alarm = Alarm(shared.clone());
+    while let Ok(mut handed) = receive.recv() {
+        match writer.commit(&handed) {
+            Ok(()) => {
+                shared.groups.fetch_add(1, Ordering::Relaxed);
+                {
+                    let mut queue = shared.queue.lock();
+                    queue.writer_free = true;
+                    queue.sleeping = false;
+                    shared.wake.notify_one();
+                }
+                handed.answer();
+            }
+            Err(fault) => {
+                let mut queue = shared.queue.lock();
+                queue.failed = Some(Box::new((handed, fault.to_string())));
+                queue.sleeping = false;
+                shared.wake.notify_one();
+                return;
+            }
+        }
+    }
+}
+
+/// A thread that ends in a panic leaves what it did unknown: nothing more is taken, and nobody waits for ever.
+struct Alarm(Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.0.poisoned.store(true, Ordering::Release);
+        self.0.view.poison();
+        let mut queue = self.0.queue.lock();
+        queue.jobs.clear();
+        queue.bulk.clear();
+    }
+}
