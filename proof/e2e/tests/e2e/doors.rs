@@ -61,7 +61,7 @@ fn every_route_asks_for_its_scope() {
                 continue;
             }
             asked += 1;
-            let path = template.replace('{', "").replace('}', "");
+            let path = template.replace(['{', '}'], "");
             let body = (method != "GET").then_some(&b"{}"[..]);
             open.call(&method, &path, &[], body).refused(401, "unauthenticated");
             let wanted = match (&*method, template.as_str()) {
