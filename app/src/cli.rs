@@ -16,6 +16,7 @@ Examples:
   concord serve
   concord admin keys create --name till --scopes ledger:read,ledger:write
   concord backup /backups/2026-01-31
+  concord ledger verify
 
 Every setting is documented in the output of `concord config`; `concord help COMMAND` shows examples.
 Exit codes: 0 done, 1 failed, 2 used wrongly."
@@ -135,11 +136,13 @@ pub struct ServeFlags {
 pub enum LedgerCommand {
     /// Read the whole journal again, judge every record, and print the digest of every book.
     #[command(after_help = "\
-Nothing is written, and a server may run on the same directory. Every hash and checksum, counter, limit, status, hold,
-reversal, number and pointer is worked out again from the records before it; then the newest snapshot and the index
-are compared with that. What is wrong is printed with its place, and the exit code is 1.
+Nothing is written, and a server may run on the same directory. Every hash and checksum, counter,
+limit, status, hold, reversal, number and pointer is worked out again from the records before it;
+then the newest snapshot and the index are compared with that. What is wrong is printed with its
+place, and the exit code is 1.
 
-A book's digest (BLAKE3) covers what its records say and not how they are stored: copies of a book have the same one.
+A book's digest (BLAKE3) covers what its records say and not how they are stored: copies of a book
+have the same one.
 
 Examples:
   concord ledger verify
@@ -148,8 +151,8 @@ Examples:
     Verify,
     /// Print every account's debits, credits and balance, and totals that must be equal.
     #[command(after_help = "\
-Without --server the files are read, also beside a server that runs on them. With it the API is asked, with the key in
-the variable CONCORD_API_KEY; it answers for the key's tenant.
+Without --server the files are read, also beside a server that runs on them. With it the API is
+asked, with the key in the variable CONCORD_API_KEY; it answers for the key's tenant.
 
 Examples:
   concord ledger trial-balance
@@ -248,13 +251,15 @@ Examples:
 pub enum ClockCommand {
     /// Tell a server that its clock is right, after a jump stopped it from deciding.
     #[command(after_help = "\
-A clock that jumped by more than a minute, or that stands before the newest record at a start, stops every decision
-until somebody has looked: one wrong time server must not expire every hold. Look at the server's time first.
-The key, with the scope admin, is taken from the variable CONCORD_API_KEY.
+A clock that jumped by more than a minute, or that stands before the newest record at a start,
+stops every decision until somebody has looked: one wrong time server must not expire every hold.
+Look at the server's time first. The key, with the scope admin, is taken from the variable
+CONCORD_API_KEY.
 
 Examples:
   concord admin clock confirm
-  CONCORD_API_KEY=ck_… concord admin clock confirm --server http://10.0.0.7:8080 --reason \"ntp is right again\"")]
+  concord admin clock confirm --reason \"ntp is right again\"
+  CONCORD_API_KEY=ck_… concord admin clock confirm --server http://10.0.0.7:8080")]
     Confirm {
         /// Which server.
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]

@@ -5,7 +5,7 @@ use crate::cli::TrialFlags;
 use crate::client::Client;
 use crate::config::{Config, Environment};
 use crate::output::{Failure, Output, Printed};
-use crate::wiring::journal_disk;
+use crate::wiring::{World, journal_disk};
 use kernel::money::print_minor;
 use kernel::{AssetCode, Problem, Tenant, Timestamp, id::prefix};
 use ledger::journal::beside::look;
@@ -108,11 +108,14 @@ fn moment(text: &str) -> Result<When, Failure> {
     if let Ok(seq) = text.parse() {
         return Ok(When::Seq(seq));
     }
-    let wrong = |_| Failure::Flag {
-        flag: "--at",
-        what: "must be a record's number or an RFC 3339 time such as 2026-01-31T12:00:00Z".to_owned(),
-    };
-    Timestamp::parse(text).map(When::Time).map_err(wrong)
+    let wrong = |what: &str| Failure::Flag { flag: "--at", what: what.to_owned() };
+    let form = "must be a record's number or an RFC 3339 time such as 2026-01-31T12:00:00Z";
+    match Timestamp::parse(text) {
+        // What is to come would make the answer another one.
+        Ok(at) if at > World::real().clock.now() => Err(wrong("must lie in the past")),
+        Ok(at) => Ok(When::Time(at)),
+        Err(_) => Err(wrong(form)),
+    }
 }
 
 fn view(reading: &Reading, book: ledger::books::model::BookNo, trial: &Trial) -> Value {

@@ -32,7 +32,14 @@ fn help_has_examples_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["", "serve", "openapi", "config", "admin", "admin keys", "backup", "restore"]
         .into_iter()
-        .chain(["admin keys create", "admin keys list", "admin keys revoke"])
+        .chain([
+            "admin keys create",
+            "admin keys list",
+            "admin keys revoke",
+            "admin clock",
+            "admin clock confirm",
+        ])
+        .chain(["ledger", "ledger verify", "ledger trial-balance"])
     {
         let help = concord(folder.path(), &format!("{command} --help"), &[]);
         assert_eq!(help.code, 0);
