@@ -28,18 +28,27 @@ impl Keeper {
     /// Writes a checkpoint: every name up to `position` into a run, the state there into a snapshot.
     /// `generation` is the index's generation that was frozen there; the journal is durable up to it.
     pub fn checkpoint(&self, position: u64, generation: u64) -> io::Result<()> {
-        let flushed = self.index.flush(generation, &*self.disk, &run_name(position, 0))?;
-        self.index.publish(flushed);
-        let mut merges = 0;
+        // One that failed further on has made its run already.
+        if self.index.stats().generations > 1 {
+            let flushed = self.index.flush(generation, &*self.disk, &self.free_name(position)?)?;
+            self.index.publish(flushed);
+        }
         loop {
-            merges += 1;
-            if self.index.merge_step(&*self.disk, || run_name(position, merges))?.is_none() {
+            let name = self.free_name(position)?;
+            if self.index.merge_step(&*self.disk, || name)?.is_none() {
                 break;
             }
         }
         let snapshot = self.fold(position)?;
         save(&*self.disk, self.identity, &snapshot)?;
         self.tidy()
+    }
+
+    /// A name for a new run: one that failed, or a crash, may have left runs of this position.
+    fn free_name(&self, position: u64) -> io::Result<String> {
+        let names = self.disk.list()?;
+        let free = (0..).map(|number| run_name(position, number)).find(|name| !names.contains(name));
+        Ok(free.expect("a directory has fewer files than there are numbers"))
     }
 
     /// Folds the durable frames up to a position into the newest snapshot.
@@ -111,8 +120,8 @@ impl Keeper {
 }
 
 /// The name of a run's file.
-pub fn run_name(position: u64, merge: u32) -> String {
-    format!("index-{position:016x}-{merge}.run")
+pub fn run_name(position: u64, number: u32) -> String {
+    format!("index-{position:016x}-{number}.run")
 }
 
 /// Whether a file is a run of the index.

@@ -54,6 +54,7 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
     let mut replayed = snapshot.replayed;
     let mut namer = Namer { keyed: Keyed::new(identity), index: &index, names: Vec::new() };
     let mut scanner = Scanner::new(&segments, snapshot.place);
+    scanner.confirm()?;
     let mut frames = 0;
     while let Ok(frame) = scanner.next()? {
         frame.replay(&mut replayed, |record| namer.name(record))?;

@@ -100,6 +100,21 @@ impl<'a> Scanner<'a> {
         Self { segments, place, bytes: Vec::new(), head: None }
     }
 
+    /// Confirms that the frame before the place is there: a snapshot may know of one that the disk lost.
+    pub fn confirm(&self) -> io::Result<()> {
+        let Place { position, hash, last } = self.place;
+        if last == 0 {
+            return Ok(());
+        }
+        let mut frame = vec![0; (position - last) as usize];
+        let read = self.segments.read(last, &mut frame)?;
+        let head = take_head(&frame[..read]).filter(|head| head.position == last && head.hash == hash);
+        if head.is_some_and(|head| head.holds(&frame[..read])) {
+            return Ok(());
+        }
+        Err(self.broken_at(last, "the frame that a snapshot follows is not the one that was written"))
+    }
+
     /// The next frame, or how the journal ends. Damage is an error that names the place.
     #[expect(clippy::should_implement_trait, reason = "the frame is lent from the scanner")]
     pub fn next(&mut self) -> io::Result<Result<Frame<'_>, End>> {
@@ -118,10 +133,14 @@ impl<'a> Scanner<'a> {
         self.bytes.resize(head.extent() as usize, 0);
         let read = self.segments.read(position, &mut self.bytes)?;
         self.bytes.truncate(read);
-        if !head.holds(&self.bytes) {
-            if head.is_torn(&self.bytes) && !self.anything_behind(position)? {
-                return Ok(Err(End::Torn));
-            }
+        let holds = head.holds(&self.bytes);
+        // Free text is outside of the hash: a frame holds though a sector of it was never written. Redo may
+        // be zero on purpose.
+        let cut = (!holds || head.redo == 0) && head.is_torn(&self.bytes);
+        if cut && !self.anything_behind(position)? {
+            return Ok(Err(End::Torn));
+        }
+        if !holds {
             return Err(self.broken("the frame's bytes are not those that were written"));
         }
         self.place = Place { position: position + head.extent(), hash: head.hash, last: position };
@@ -144,14 +163,16 @@ impl<'a> Scanner<'a> {
         Ok(if self.first_trace()?.is_some() { End::Torn } else { End::Clean })
     }
 
-    /// Whether a whole frame's head, or another segment, stands behind a position.
+    /// Whether another segment, a whole frame's head, or that of the frame that should stand here and was
+    /// written elsewhere, stands behind a position.
     fn anything_behind(&self, position: u64) -> io::Result<bool> {
         if self.segments.last().start > position {
             return Ok(true);
         }
         let mut found = false;
         self.look_through(position + SECTOR as u64, |at, sector| {
-            found = take_head(sector).is_some_and(|head| head.position == at);
+            found =
+                take_head(sector).is_some_and(|head| head.position == at || head.previous == self.place.hash);
             found
         })?;
         Ok(found)
@@ -187,7 +208,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn broken(&self, what: &str) -> io::Error {
-        let position = self.place.position;
+        self.broken_at(self.place.position, what)
+    }
+
+    fn broken_at(&self, position: u64, what: &str) -> io::Error {
         let (name, offset) = match self.segments.holding(position) {
             Some(segment) => (segment_name(segment.start), SEGMENT_HEAD + (position - segment.start)),
             None => (segment_name(position), 0),
