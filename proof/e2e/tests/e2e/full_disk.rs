@@ -31,21 +31,34 @@ fn mount(at: &Path) -> bool {
     mount.output().is_ok_and(|output| output.status.success())
 }
 
-/// Runs this test again where an ordinary user may mount.
-fn run_in_namespace() -> bool {
+/// Runs a test again where an ordinary user may mount.
+fn run_in_namespace(test: &str) -> bool {
     let may = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
     if !may(Command::new("unshare").args(["-Urm", "true"])) {
         return false;
     }
     let own = std::env::current_exe().unwrap();
     let mut again = Command::new("unshare");
-    again.arg("-Urm").arg(own).args([
-        "--exact",
-        "--nocapture",
-        "full_disk::a_full_disk_refuses_writes_and_loses_nothing",
-    ]);
+    again.arg("-Urm").arg(own).args(["--exact", "--nocapture", test]);
     assert!(again.env(INSIDE, "1").status().unwrap().success());
     true
+}
+
+/// A small file system at this place. None where the test has run in a namespace instead, or cannot run at all.
+fn small_disk(at: &Path, test: &str) -> Option<Mount> {
+    fs::create_dir(at).unwrap();
+    if mount(at) {
+        return Some(Mount(at.to_owned()));
+    }
+    assert!(std::env::var_os(INSIDE).is_none(), "no mount in a namespace of its own");
+    if !run_in_namespace(test) {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{test} needs root or user namespaces to mount a file system"
+        );
+        eprintln!("NOT RUN: {test} needs root or user namespaces to mount a small file system");
+    }
+    None
 }
 
 /// Posts batches until one is not taken; the ids that were acknowledged.
@@ -100,20 +113,9 @@ fn all_there(client: &mut Client, acknowledged: &[String]) {
 fn a_full_disk_refuses_writes_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("data");
-    fs::create_dir(&disk).unwrap();
-    if !mount(&disk) {
-        assert!(std::env::var_os(INSIDE).is_none(), "no mount in a namespace of its own");
-        if run_in_namespace() {
-            return;
-        }
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "the full disk was not tested: neither root nor user namespaces"
-        );
-        eprintln!("NOT RUN: a full disk needs root or user namespaces to mount a small file system");
+    let Some(_mount) = small_disk(&disk, "full_disk::a_full_disk_refuses_writes_and_loses_nothing") else {
         return;
-    }
-    let _mount = Mount(disk.clone());
+    };
     // Half of the space is something that can be removed later.
     let ballast = disk.join("lost+found");
     fs::write(&ballast, vec![1; 20 << 20]).unwrap();
@@ -147,12 +149,8 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
 fn a_disk_that_fills_at_once_under_load_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("data");
-    fs::create_dir(&disk).unwrap();
-    if !mount(&disk) {
-        eprintln!("NOT RUN here: see a_full_disk_refuses_writes_and_loses_nothing");
-        return;
-    }
-    let _mount = Mount(disk.clone());
+    let test = "full_disk::a_disk_that_fills_at_once_under_load_loses_nothing";
+    let Some(_mount) = small_disk(&disk, test) else { return };
     let server = Server::start(folder.path());
     let mut client = server.client();
     for path in ["a", "b"] {

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 /// How long a start may take before a test gives up.
@@ -73,7 +73,7 @@ impl Server {
         let began = Instant::now();
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(1);
         std::thread::spawn(move || {
             let mut line = String::new();
             let _ = BufReader::new(stdout).read_line(&mut line);
