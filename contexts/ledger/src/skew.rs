@@ -49,14 +49,19 @@ pub struct Links {
 /// Roots of the trees of a balance's postings, newest last; at most log₂ n + 1. Two of them take no more
 /// room than a pointer to more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stack(SmallVec<[u64; 2]>);
+pub struct Stack {
+    roots: SmallVec<[u64; 2]>,
+    /// How many postings there are: a tree of rank r has 2^r − 1.
+    count: u64,
+}
 
 impl Stack {
     /// Adds a posting and returns its pointers.
     pub fn push(&mut self, place: Place) -> Links {
-        let number = self.count() + 1;
+        self.count += 1;
+        let number = self.count;
         let previous = self.newest();
-        let roots = &mut self.0;
+        let roots = &mut self.roots;
         let rank = match roots.as_slice() {
             [.., second, first] if second >> PLACE_BITS == first >> PLACE_BITS => {
                 let rank = (first >> PLACE_BITS) + 1;
@@ -72,22 +77,23 @@ impl Stack {
 
     /// The newest posting.
     pub fn newest(&self) -> Place {
-        self.0.last().map_or(NOWHERE, |root| Place(root & PLACE_MASK))
+        self.roots.last().map_or(NOWHERE, |root| Place(root & PLACE_MASK))
     }
 
-    /// How many postings there are: a tree of rank r has 2^r − 1.
+    /// How many postings there are.
     pub fn count(&self) -> u64 {
-        self.0.iter().map(|root| (1 << (root >> PLACE_BITS)) - 1).sum()
+        self.count
     }
 
     /// The words, for a snapshot.
     pub fn words(&self) -> &[u64] {
-        &self.0
+        &self.roots
     }
 
     /// From the words of a snapshot.
     pub fn from_words(words: Vec<u64>) -> Self {
-        Self(SmallVec::from_slice(&words))
+        let count = words.iter().map(|root| (1 << (root >> PLACE_BITS)) - 1).sum();
+        Self { roots: SmallVec::from_slice(&words), count }
     }
 }
 

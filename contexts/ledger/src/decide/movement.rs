@@ -5,7 +5,7 @@ use super::Judge;
 use crate::accounts::model::{AccountNo, AccountRef, Counters, Limits};
 use crate::accounts::rules::{Breach, judge};
 use crate::books::model::{AssetNo, BookNo};
-use crate::entries::model::{BalanceWord, Condition, Direction, Posting, Test};
+use crate::entries::model::{BalanceWord, Condition, Direction, Posting, Test, Written};
 use crate::refusal::{Found, NO_BALANCE, Refusal};
 use crate::state::State;
 
@@ -39,7 +39,7 @@ impl Judge<'_> {
         let written = out.last_mut().and_then(|decision| decision.effect.postings_mut());
         let written = written.expect("an effect with postings was proposed");
         for touch in touches {
-            written.push(moved(state, written, touch)?);
+            add_posting(state, written, touch)?;
         }
         // Any floor that is passed is named before any ceiling.
         let mut ceiling = None;
@@ -84,8 +84,8 @@ impl Judge<'_> {
     }
 }
 
-/// The posting of a touch, which follows those written before it.
-fn moved(state: &State, written: &[Posting], touch: &Touch) -> Result<Posting, Refusal> {
+/// Adds the posting of a touch, which follows those written before it.
+fn add_posting(state: &State, written: &mut Written, touch: &Touch) -> Result<(), Refusal> {
     let Touch { account, asset, direction, amount, .. } = *touch;
     // Entries of many postings name many accounts; those of two are the common case.
     let (balance, before) = match newest_of(written, account, asset) {
@@ -96,7 +96,8 @@ fn moved(state: &State, written: &[Posting], touch: &Touch) -> Result<Posting, R
         },
     };
     let after = advance(before, touch).ok_or(Refusal::AmountOverflow { account })?;
-    Ok(Posting { balance, account, asset, direction, amount, after })
+    written.push(Posting { balance, account, asset, direction, amount, after });
+    Ok(())
 }
 
 /// The newest of these postings of one balance.

@@ -206,13 +206,34 @@ fn put_postings(pen: &mut Pen<'_>, postings: &[Posting], links: &[Links], at: u6
             pen.minor(posting.amount);
         }
         let Counters { debits, credits, debits_pending, credits_pending } = posting.after;
-        for counter in [debits, credits, debits_pending, credits_pending] {
-            pen.minor(counter);
-        }
-        let here = Place::new(at, number);
-        pen.uint(links.number);
-        pen.uint(back(here, links.previous));
-        pen.uint(back(here, links.jump));
+        let Links { number: place, previous, jump } = *links;
+        let pointers = [place, back(Place::new(at, number), previous), back_again(previous, jump)];
+        let counters = [debits, credits, debits_pending, credits_pending];
+        debug_assert!(counters.iter().all(|counter| *counter >= 0));
+        let [debits, credits, debits_pending, credits_pending] = counters.map(|counter| counter as u128);
+        let [place, previous, jump] = pointers.map(u128::from);
+        pen.group([debits, credits, place, previous, jump, debits_pending, credits_pending]);
+    }
+}
+
+/// The second pointer as seen from the first: most of them are the same, some lead nowhere. One that leads
+/// forth is wrong, and is written for what it is.
+fn back_again(previous: Place, jump: Place) -> u64 {
+    match jump {
+        same if same == previous => 0,
+        NOWHERE => 1,
+        other => previous.0.wrapping_sub(other.0).wrapping_add(1),
+    }
+}
+
+fn forth_again(previous: Place, code: u128) -> Result<Place, Malformed> {
+    match code {
+        0 => Ok(previous),
+        1 => Ok(NOWHERE),
+        other => match u64::try_from(other) {
+            Ok(code) => Ok(Place(previous.0.wrapping_sub(code - 1))),
+            Err(_) => Err(Malformed("a pointer leads nowhere")),
+        },
     }
 }
 
@@ -220,11 +241,17 @@ fn back(from: Place, to: Place) -> u64 {
     if to == NOWHERE { 0 } else { from.0 - to.0 }
 }
 
-fn forth(from: Place, back: u64) -> Result<Place, Malformed> {
-    match back {
-        0 => Ok(NOWHERE),
-        back => from.0.checked_sub(back).map(Place).ok_or(Malformed("a pointer leads nowhere")),
+fn forth(from: Place, back: u128) -> Result<Place, Malformed> {
+    match u64::try_from(back) {
+        Ok(0) => Ok(NOWHERE),
+        Ok(back) => from.0.checked_sub(back).map(Place).ok_or(Malformed("a pointer leads nowhere")),
+        Err(_) => Err(Malformed("a pointer leads nowhere")),
     }
+}
+
+/// A counter or amount.
+fn counter(number: u128) -> Result<i128, Malformed> {
+    i128::try_from(number).map_err(|_| Malformed("an amount is too large"))
 }
 
 fn take_postings(
@@ -254,15 +281,16 @@ fn take_postings(
                 (AccountNo(word >> 1), direction, AssetNo(reader.number()?), reader.minor()?)
             }
         };
+        let [debits, credits, place, previous, jump, debits_pending, credits_pending] = reader.group()?;
         let after = Counters {
-            debits: reader.minor()?,
-            credits: reader.minor()?,
-            debits_pending: reader.minor()?,
-            credits_pending: reader.minor()?,
+            debits: counter(debits)?,
+            credits: counter(credits)?,
+            debits_pending: counter(debits_pending)?,
+            credits_pending: counter(credits_pending)?,
         };
-        let here = Place::new(around.at, number);
-        let (number, previous, jump) = (reader.uint()?, reader.uint()?, reader.uint()?);
-        links.push(Links { number, previous: forth(here, previous)?, jump: forth(here, jump)? });
+        let previous = forth(Place::new(around.at, number), previous)?;
+        let number = u64::try_from(place).map_err(|_| Malformed("a number is too large"))?;
+        links.push(Links { number, previous, jump: forth_again(previous, jump)? });
         written.push(Posting { balance: NO_BALANCE, account, asset, direction, amount, after });
     }
     Ok(written)

@@ -7,7 +7,8 @@
 //! | 8–11 | length of the core |
 //! | 12, 13–14 | kind, flags |
 //! | 15–22, 23–38 | recorded time, id |
-//! | 39– | book, seq, distance to the book's previous record, number of its party, optional head fields |
+//! | 39– | book, seq, distance to the book's previous record, seq less the number of its party |
+//! | … | optional head fields |
 //! | … | command in canonical form, effect with counters and pointers, BLAKE3 of the free text |
 //! | core end – length | salt and free text |
 //!
@@ -140,18 +141,19 @@ pub fn put_unsealed(
     scratch.clear();
     scratch.extend_from_slice(&draft.salt.to_le_bytes());
     let short = as_commanded(draft.command, decision.effect.postings());
-    out.extend_from_slice(&[0; 12]);
-    out.push(kind_code(&decision.effect));
+    let mut head = [0; FIXED];
+    head[12] = kind_code(&decision.effect);
     let mut flags = head_flags(draft);
     flags |= if short { SHORT } else { 0 };
-    out.extend_from_slice(&flags.to_le_bytes());
-    out.extend_from_slice(&draft.at.0.to_le_bytes());
-    out.extend_from_slice(&decision.id.0.to_le_bytes());
+    head[13..15].copy_from_slice(&flags.to_le_bytes());
+    head[15..23].copy_from_slice(&draft.at.0.to_le_bytes());
+    head[23..39].copy_from_slice(&decision.id.0.to_le_bytes());
+    out.extend_from_slice(&head);
     let mut pen = Pen { core: out, text: scratch };
-    pen.uint(decision.book.0.into());
-    pen.uint(decision.seq);
-    pen.uint(if draft.previous == 0 { 0 } else { position - draft.previous });
-    pen.uint(decision.party_seq);
+    let back = if draft.previous == 0 { 0 } else { position - draft.previous };
+    // Most records have no party, or most of a book have: the distance of the two numbers is short.
+    let apart = decision.seq.wrapping_sub(decision.party_seq);
+    pen.group([decision.book.0.into(), decision.seq.into(), back.into(), apart.into()]);
     put_head(&mut pen, draft, position);
     if let Some(command) = draft.command {
         put_command(&mut pen, command);
@@ -286,12 +288,16 @@ pub fn decode_record(bytes: &[u8], position: u64) -> Result<Record, Malformed> {
     let (core, text, text_hash) = if has(HAS_TEXT) { split_text(core, text)? } else { (core, text, None) };
     let mut reader = Reader::new(&core[15..], text);
     let (at, id) = (reader.time()?, reader.id()?);
-    let (book, seq) = (BookNo(reader.number()?), reader.uint()?);
-    let previous = match reader.uint()? {
+    let numbers = reader.group::<4>()?.map(u64::try_from);
+    let [Ok(book), Ok(seq), Ok(back), Ok(apart)] = numbers else {
+        return Err(Malformed("a number is too large"));
+    };
+    let book = BookNo(u32::try_from(book).map_err(|_| Malformed("a number is too large"))?);
+    let previous = match back {
         0 => 0,
         back => position.checked_sub(back).ok_or(Malformed("a pointer leads nowhere"))?,
     };
-    let party_seq = reader.uint()?;
+    let party_seq = seq.wrapping_sub(apart);
     let key = if has(HAS_KEY) { Some(reader.word()?.into()) } else { None };
     let party: Option<Box<str>> = if has(HAS_PARTY) { Some(reader.word()?.into()) } else { None };
     let origin = if has(ORIGIN_HERE) {
