@@ -52,17 +52,13 @@ impl Directory {
         self.by_path.find(self.path_hash(book, path), matches).map(|no| AccountNo(*no))
     }
 
-    /// The account with this id, if it is in the book.
+    /// The account with this id in this book.
     pub fn by_id(&self, book: BookNo, id: Id) -> Option<AccountNo> {
-        let found = self.by_id.find(self.hasher.hash_one(id), |no| self.names[*no as usize].id == id)?;
-        (self.names[*found as usize].book == book).then_some(AccountNo(*found))
-    }
-
-    /// Whether any book has an account with this id.
-    pub fn id_taken(&self, id: Id) -> Option<AccountNo> {
-        self.by_id
-            .find(self.hasher.hash_one(id), |no| self.names[*no as usize].id == id)
-            .map(|no| AccountNo(*no))
+        let matches = |no: &u32| {
+            let name = &self.names[*no as usize];
+            name.id == id && name.book == book
+        };
+        self.by_id.find(self.hasher.hash_one(id), matches).map(|no| AccountNo(*no))
     }
 
     /// Adds the next account; its path and id are new.
@@ -123,6 +119,6 @@ mod tests {
         directory.pop();
         assert_eq!(directory.by_path(BookNo(1), "a:499"), None);
         assert_eq!(directory.by_path(BookNo(0), "a:499"), Some(AccountNo(998)));
-        assert_eq!(directory.id_taken(Id(999)), None);
+        assert_eq!(directory.by_id(BookNo(1), Id(999)), None);
     }
 }

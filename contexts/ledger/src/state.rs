@@ -128,6 +128,8 @@ pub struct State {
     /// Time of the newest record.
     pub last_time: Timestamp,
     undo: Option<Vec<Undo>>,
+    /// Names of accounts that undoing took away, newest first: a refusal may speak of them.
+    undone: Vec<Name>,
 }
 
 /// The key under which a party's records are counted.
@@ -144,6 +146,14 @@ impl State {
     /// The account, which is known to exist.
     pub fn account(&self, account: AccountNo) -> &Account {
         &self.accounts[account.0 as usize]
+    }
+
+    /// The name of an account, also of one that only a refused command opened.
+    pub fn name(&self, account: AccountNo) -> &Name {
+        match (account.0 as usize).checked_sub(self.directory.len()) {
+            None => self.directory.name(account),
+            Some(gone) => &self.undone[self.undone.len() - 1 - gone],
+        }
     }
 
     /// The balance, which is known to exist.
@@ -214,6 +224,9 @@ impl State {
 
     /// From here on every change is remembered, until [`State::keep`] or [`State::roll_back`].
     pub fn remember(&mut self) {
+        if self.undo.is_none() {
+            self.undone.clear();
+        }
         self.undo.get_or_insert_default();
     }
 
@@ -262,6 +275,8 @@ impl State {
             Undo::Limits(no, limits) => self.balances[no.0 as usize].limits = limits,
             Undo::NewAccount => {
                 self.accounts.pop();
+                let last = AccountNo(self.accounts.len() as u32);
+                self.undone.push(self.directory.name(last).clone());
                 self.directory.pop();
             }
             Undo::NewBalance => {
@@ -461,7 +476,7 @@ pub struct BookNames<'a> {
 
 impl Names for BookNames<'_> {
     fn account(&self, account: AccountNo) -> (Id, String) {
-        let name = self.state.directory.name(account);
+        let name = self.state.name(account);
         (name.id, name.path.to_string())
     }
 

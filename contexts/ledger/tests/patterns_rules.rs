@@ -66,7 +66,6 @@ fn a_refused_entry_opens_nothing() {
 }
 
 #[test]
-#[ignore = "a refusal cannot yet name an account that only the refused command opened"]
 fn a_refusal_names_the_account_that_it_did_not_open() {
     check(
         "open bank asset                                                  | ok

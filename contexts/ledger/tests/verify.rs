@@ -63,6 +63,9 @@ async fn a_journal_of_everything_is_clean_with_and_without_snapshots() {
         let settings = Settings { checkpoint_names, ..Settings::default() };
         let mut story = Story::begin(folder.path(), settings).await;
         story.everything().await;
+        if checkpoint_names == 5 {
+            story.checkpoint().await;
+        }
         let beside = verified(folder.path());
         assert_eq!(told(&beside), "");
         drop(story);
@@ -366,6 +369,7 @@ async fn a_snapshot_that_says_something_else_is_found() {
     let settings = Settings { checkpoint_names: 20, ..Settings::default() };
     let mut story = Story::begin(folder.path(), settings).await;
     story.everything().await;
+    story.checkpoint().await;
     drop(story);
     let disk = disk(folder.path());
     let (_, identity) = ledger::journal::segments::Segments::open(disk.clone()).unwrap().unwrap();

@@ -28,7 +28,7 @@ impl Judge<'_> {
         if let Some(account) = self.state.directory.by_path(self.moment.book, &open.path) {
             return Err(Refusal::AccountExists { account });
         }
-        if let Some(account) = self.state.directory.id_taken(id) {
+        if let Some(account) = self.state.directory.by_id(self.moment.book, id) {
             return Err(Refusal::AccountExists { account });
         }
         check_limits(&open.limits)?;

@@ -33,7 +33,7 @@ impl Replayed {
         state.apply(record.book, record.seq, &record.effect);
         match &record.effect {
             Effect::Opened(opened) => {
-                let account = state.directory.id_taken(opened.id).expect("it was just opened");
+                let account = state.directory.by_id(record.book, opened.id).expect("it was just opened");
                 state.accounts[account.0 as usize].newest = record.position;
             }
             Effect::Changed { account, .. } => state.accounts[account.0 as usize].newest = record.position,

@@ -89,7 +89,8 @@ impl Core {
                 *posted_at = first(&self.lookup, *entry);
             }
             Effect::Opened(opened) => {
-                let account = self.state.directory.id_taken(opened.id).expect("it was just opened");
+                let account =
+                    self.state.directory.by_id(decision.book, opened.id).expect("it was just opened");
                 self.state.accounts[account.0 as usize].newest = position;
                 self.publication.settings.push((account, position));
             }

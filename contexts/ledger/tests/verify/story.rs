@@ -128,6 +128,14 @@ impl Story {
         self.tell(entry("bank", "accounts:2", 5, None)).await;
     }
 
+    /// Posts until a checkpoint was made after this.
+    pub async fn checkpoint(&self) {
+        let before = self.engine.checkpoint_at();
+        while self.engine.checkpoint_at() == before {
+            self.tell(entry("bank", "accounts:2", 1, None)).await;
+        }
+    }
+
     async fn settings(&self) {
         let points = Asset { code: AssetCode::parse("POINTS").unwrap(), scale: 0 };
         self.tell(Command::RegisterAsset(RegisterAsset { asset: points, name: Some("Points".into()) })).await;

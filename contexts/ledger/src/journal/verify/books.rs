@@ -43,7 +43,7 @@ impl Judge<'_> {
         let directory = &self.state.directory;
         self.must(path_check(&opened.path).is_ok(), "its path is none");
         self.must(directory.by_path(record.book, &opened.path).is_none(), "its path was taken");
-        self.must(directory.id_taken(opened.id).is_none(), "its account's id was taken");
+        self.must(directory.by_id(record.book, opened.id).is_none(), "its account's id was taken");
         self.must(open.by_pattern == opened.pattern.is_some(), "whether a pattern opened it is not clear");
         self.limits_fit(&opened.settings.limits);
         let Some((pattern, used)) = opened.pattern.map(|number| &book.patterns[number as usize]) else {

@@ -105,6 +105,19 @@ impl Judge<'_> {
         {
             self.wrong("both sides are one account");
         }
+        let exact = |(command, posting): (&PostingCommand, &Posting)| {
+            (self.find(&command.account), command.direction, command.asset, command.amount)
+                == (
+                    Some(posting.account),
+                    posting.direction,
+                    posting.asset,
+                    AmountCommand::Exact(posting.amount),
+                )
+        };
+        if commands.len() == postings.len() && commands.iter().zip(postings).all(exact) {
+            return;
+        }
+        // Which postings a command stands for is open where amounts balance: every way is followed.
         let mut ends = vec![false; postings.len() + 1];
         ends[0] = true;
         for command in commands {
