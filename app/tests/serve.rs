@@ -87,8 +87,9 @@ fn a_directory_has_one_server() {
     assert!(said.contains(&format!("is in use by process {}", server.child.id())), "{said}");
     // Killed without a chance to tidy up, it leaves nothing that holds up the next.
     drop(server);
-    let again = (0..50).find_map(|_| {
-        std::thread::sleep(Duration::from_millis(20));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let again = std::iter::repeat_with(std::thread::yield_now).take_while(|()| Instant::now() < deadline);
+    let again = { again }.find_map(|()| {
         let data = concord::data_dir::DataDir::find(&folder.path().join("data")).unwrap();
         data.lock().ok()
     });
