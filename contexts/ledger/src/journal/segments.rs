@@ -6,6 +6,7 @@
 use super::disk::{Disk, File, read_exact};
 use super::record::{self, Record};
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub struct Segment {
 pub struct Segments {
     disk: Arc<dyn Disk>,
     list: ArcSwap<Vec<Arc<Segment>>>,
+    /// Held while the spare is made or taken: what one thread zeroes, no other may be writing records to.
+    spare: Mutex<()>,
 }
 
 /// The name of a segment's file.
@@ -112,15 +115,19 @@ impl Segments {
                 segment_name(FIRST_POSITION)
             )));
         }
-        Ok(Some((Self { disk, list: ArcSwap::from_pointee(list) }, identity)))
+        Ok(Some((Self::of(disk, list), identity)))
     }
 
     /// Starts a journal: its first segment, durable.
     pub fn create(disk: Arc<dyn Disk>, identity: Identity) -> io::Result<Self> {
-        let segments = Self { disk, list: ArcSwap::from_pointee(Vec::new()) };
+        let segments = Self::of(disk, Vec::new());
         segments.make_spare(FIRST_SEGMENT)?;
         segments.activate(identity, FIRST_POSITION, 0)?;
         Ok(segments)
+    }
+
+    fn of(disk: Arc<dyn Disk>, list: Vec<Arc<Segment>>) -> Self {
+        Self { disk, list: ArcSwap::from_pointee(list), spare: Mutex::new(()) }
     }
 
     /// The files, oldest first.
@@ -141,6 +148,11 @@ impl Segments {
 
     /// Makes the next segment's file ahead: zeros, durable. Replaces one that was left half made.
     pub fn make_spare(&self, size: u64) -> io::Result<()> {
+        let _spare = self.spare.lock();
+        self.replace_spare(size)
+    }
+
+    fn replace_spare(&self, size: u64) -> io::Result<()> {
         if self.disk.list()?.iter().any(|name| name == SPARE) {
             self.disk.remove(SPARE)?;
         }
@@ -149,10 +161,11 @@ impl Segments {
 
     /// Makes the spare the newest segment, its name and head durable. It must have room for `needed`.
     pub fn activate(&self, identity: Identity, start: u64, needed: u64) -> io::Result<()> {
+        let _spare = self.spare.lock();
         let file = match self.disk.open(SPARE) {
             Ok(file) if file.size()? >= SEGMENT_HEAD + needed => file,
             Ok(_) | Err(_) => {
-                self.make_spare(self.next_size().max((SEGMENT_HEAD + needed).next_multiple_of(ROUND)))?;
+                self.replace_spare(self.next_size().max((SEGMENT_HEAD + needed).next_multiple_of(ROUND)))?;
                 self.disk.open(SPARE)?
             }
         };
