@@ -216,6 +216,8 @@ async fn pattern_list(State(ledger): State<Ledger>, By(by): By, query: Query) ->
 async fn clock_confirm(
     State(ledger): State<Ledger>,
     By(by): By,
+    // Confirming twice is confirming once; a key that is none is refused all the same.
+    _: Key,
     payload: Payload,
 ) -> Result<Answer, Failure> {
     let reason = optional_body(&payload, |object| {
