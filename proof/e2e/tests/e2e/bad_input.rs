@@ -20,7 +20,6 @@ struct Route {
     /// None where the route takes no body.
     body: Option<Value>,
     takes_lines: bool,
-    needs_body: bool,
     required: Vec<String>,
     parameters: Vec<String>,
 }
@@ -107,7 +106,6 @@ fn world(folder: &std::path::Path) -> World {
             let queries: Vec<&Value> = queries.filter(|parameter| parameter["in"] == "query").collect();
             let route = Route {
                 takes_lines: !content["application/x-ndjson"].is_null(),
-                needs_body: !content.is_null(),
                 required: names(&schema["required"], None),
                 parameters: queries.iter().map(|parameter| text_of(&parameter["name"])).collect(),
                 method,
