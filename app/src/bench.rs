@@ -69,7 +69,7 @@ pub struct LedgerFlags {
     #[arg(long, value_name = "N", default_value_t = 512)]
     connections: usize,
     /// Connections of the bulk workloads.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     bulk_connections: usize,
     /// Threads of the load generator.
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -21,6 +21,9 @@ const READ: usize = 256 << 10;
 const EVENTS: usize = 256;
 /// Longest latency that is told apart, in microseconds: a minute.
 const LONGEST: u64 = 60_000_000;
+/// What is due within this time is sent together: one wake-up for each request would cost the machine more than
+/// the request does. Latency counts from the moment it was due all the same.
+const TICK: Duration = Duration::from_micros(200);
 /// Longest head of an answer.
 const MAX_HEAD: usize = 8 << 10;
 /// The timer among the connections.
@@ -234,7 +237,7 @@ impl<'a> Worker<'a> {
             let now = Instant::now();
             if at > now {
                 self.due = Some((place, at));
-                return self.wake_in(at - now);
+                return self.wake_in((at - now).max(TICK));
             }
             let slot = self.idle.pop_front().expect("there is one");
             let connection = &mut self.connections[slot];

@@ -363,6 +363,12 @@ impl State {
         }
     }
 
+    /// A balance as a record left it, which is never undone.
+    pub fn settle(&mut self, balance: BalanceNo, after: Counters, seq: u64) {
+        let balance = &mut self.balances[balance.0 as usize];
+        (balance.counters, balance.last_seq) = (after, seq);
+    }
+
     fn post(&mut self, seq: u64, postings: &[Posting]) {
         for posting in postings {
             if self.undo.is_some() {
@@ -370,9 +376,7 @@ impl State {
                 let step = Undo::Counters(posting.balance, old.counters, old.last_seq);
                 self.note(|| step);
             }
-            let balance = &mut self.balances[posting.balance.0 as usize];
-            balance.counters = posting.after;
-            balance.last_seq = seq;
+            self.settle(posting.balance, posting.after, seq);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The end of the journal where a crash or a lying disk left less than it should hold, and checkpoints that are
 //! tried again.
 
+use kernel::time::ManualClock;
 use kernel::{Id, RandomIds, Timestamp};
 use ledger::books::model::BookNo;
 use ledger::command::{Command, Keys};
@@ -11,6 +12,7 @@ use ledger::journal::frame::{Contents, HEAD, SECTOR, build, extent};
 use ledger::journal::keeper::Keeper;
 use ledger::journal::record::{Draft, OriginAt, put_record};
 use ledger::journal::recovery::recover;
+use ledger::journal::rest::Rest;
 use ledger::journal::scan::{End, Place, Scanner};
 use ledger::journal::segments::{FIRST_POSITION, Identity, SEGMENT_HEAD, Segments};
 use ledger::journal::snapshot::{Snapshot, nothing, save};
@@ -126,6 +128,7 @@ fn a_checkpoint_that_failed_is_tried_again() {
         segments: recovered.segments,
         identity: recovered.identity,
         index: index.clone(),
+        rest: Rest::new(Arc::new(ManualClock::new(Timestamp(5)))),
     };
     index.insert([1, 2], 3);
     let generation = index.rotate();

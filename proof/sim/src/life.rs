@@ -10,6 +10,7 @@ use ledger::journal::group::Handed;
 use ledger::journal::job::{Job, OpenBatch};
 use ledger::journal::keeper::Keeper;
 use ledger::journal::recovery::Recovered;
+use ledger::journal::rest::Rest;
 use ledger::journal::segments::{Identity, Segments};
 use ledger::journal::view::{Durable, View};
 use ledger::journal::writer::Writer;
@@ -64,11 +65,12 @@ impl Life {
         let durable = Durable { end: place.position, time: replayed.state.last_time, poisoned: false };
         let view = Arc::new(View::new(&replayed.state, &replayed.marks, durable));
         let lookup = new_lookup(&segments, &index, identity, place.position);
+        let rest = Rest::new(clock.clone());
         let parts = Parts { lookup, clock, ids, view: view.clone() };
         Self {
             core: Core::new(replayed.state, parts),
             writer: Writer::new(segments.clone(), identity, view.clone(), place),
-            keeper: Keeper { disk: disk.as_dyn(), segments: segments.clone(), identity, index },
+            keeper: Keeper { disk: disk.as_dyn(), segments: segments.clone(), identity, index, rest },
             view,
             segments,
             identity,

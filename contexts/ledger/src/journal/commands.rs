@@ -13,13 +13,16 @@ use crate::entries::model::{
 use crate::holds::model::{ActOnHold, HoldAction, PlaceHold};
 use kernel::Asset;
 
+/// The code of a command to post an entry.
+pub const POST_ENTRY: u8 = 1;
+
 const NO_KIND: Malformed = Malformed("an unknown code");
 
 /// Appends a command.
 pub fn put_command(pen: &mut Pen<'_>, command: &Command) {
     match command {
         Command::PostEntry(entry) => {
-            pen.byte(1);
+            pen.byte(POST_ENTRY);
             put_postings(pen, &entry.postings);
             put_details(pen, entry.details.as_deref());
         }
@@ -77,7 +80,7 @@ pub fn put_command(pen: &mut Pen<'_>, command: &Command) {
 /// Reads a command.
 pub fn take_command(reader: &mut Reader<'_>) -> Result<Command, Malformed> {
     Ok(match reader.byte()? {
-        1 => {
+        POST_ENTRY => {
             Command::PostEntry(PostEntry { postings: take_postings(reader)?, details: take_details(reader)? })
         }
         2 => Command::ReverseEntry(ReverseEntry {

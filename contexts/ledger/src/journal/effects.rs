@@ -22,6 +22,9 @@ use smallvec::SmallVec;
 /// Pointers of a record's postings.
 pub type AllLinks = SmallVec<[Links; 2]>;
 
+/// The kind of a record that posted an entry.
+pub const POSTED: u8 = 6;
+
 /// What kind of record it is; the code in its head.
 pub fn kind_code(effect: &Effect) -> u8 {
     match effect {
@@ -30,7 +33,7 @@ pub fn kind_code(effect: &Effect) -> u8 {
         Effect::Pattern(_) => 3,
         Effect::Opened(_) => 4,
         Effect::Changed { .. } => 5,
-        Effect::Posted { .. } => 6,
+        Effect::Posted { .. } => POSTED,
         Effect::Reversed { .. } => 7,
         Effect::Held { .. } => 8,
         Effect::HoldMoved { .. } => 9,
@@ -139,7 +142,7 @@ pub fn take_effect(reader: &mut Reader<'_>, around: &Around<'_>) -> Result<(Effe
             pattern: reader.option(Reader::number)?,
         }),
         (5, _) => Effect::Changed { account: AccountNo(reader.number()?), settings: take_settings(reader)? },
-        (6, _) => Effect::Posted { postings: take_postings(reader, around, &mut links)? },
+        (POSTED, _) => Effect::Posted { postings: take_postings(reader, around, &mut links)? },
         (7, _) => {
             let (entry, posted_at) = (reader.id()?, reader.uint()?);
             let reversed = reader.list(Reader::minor)?;
@@ -254,6 +257,17 @@ fn counter(number: u128) -> Result<i128, Malformed> {
     i128::try_from(number).map_err(|_| Malformed("an amount is too large"))
 }
 
+/// The counters among the numbers of a posting.
+pub fn counters_of(numbers: [u128; 7]) -> Result<Counters, Malformed> {
+    let [debits, credits, _, _, _, debits_pending, credits_pending] = numbers;
+    Ok(Counters {
+        debits: counter(debits)?,
+        credits: counter(credits)?,
+        debits_pending: counter(debits_pending)?,
+        credits_pending: counter(credits_pending)?,
+    })
+}
+
 fn take_postings(
     reader: &mut Reader<'_>,
     around: &Around<'_>,
@@ -281,13 +295,8 @@ fn take_postings(
                 (AccountNo(word >> 1), direction, AssetNo(reader.number()?), reader.minor()?)
             }
         };
-        let [debits, credits, place, previous, jump, debits_pending, credits_pending] = reader.group()?;
-        let after = Counters {
-            debits: counter(debits)?,
-            credits: counter(credits)?,
-            debits_pending: counter(debits_pending)?,
-            credits_pending: counter(credits_pending)?,
-        };
+        let numbers = reader.group()?;
+        let (after, [_, _, place, previous, jump, ..]) = (counters_of(numbers)?, numbers);
         let previous = forth(Place::new(around.at, number), previous)?;
         let number = u64::try_from(place).map_err(|_| Malformed("a number is too large"))?;
         links.push(Links { number, previous, jump: forth_again(previous, jump)? });

@@ -14,6 +14,7 @@ use super::lookup::Lookup;
 use super::names::Names;
 use super::record::OriginAt;
 use super::recovery::{Recovered, recover};
+use super::rest::{Rest, RestingDisk};
 use super::segments::{Identity, Segments};
 use super::threads::{Queue, Sequencer, Shared, write_groups};
 use super::view::{Durable, View};
@@ -32,6 +33,9 @@ use tokio::sync::oneshot;
 
 /// Jobs that may wait; beyond, callers are told to come back.
 const MAX_WAITING: usize = 65_536;
+
+/// Jobs that are worth waking the sequencer for while a group is being written.
+const TOGETHER: usize = 32;
 
 /// How an engine behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +94,7 @@ impl Engine {
         let lookup = new_lookup(&segments, &index, identity, place.position);
         let parts = Parts { lookup, clock: clock.clone(), ids, view: view.clone() };
         let core = Core::new(replayed.state, parts);
+        let rest = Rest::new(clock.clone());
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue { writer_free: true, ..Queue::default() }),
             wake: Condvar::new(),
@@ -100,6 +105,7 @@ impl Engine {
             checkpoint: Mutex::new(None),
             checkpoint_at: AtomicU64::new(snapshot_at),
             groups: AtomicU64::new(0),
+            rest: rest.clone(),
         });
         let engine = Self {
             shared: shared.clone(),
@@ -112,7 +118,8 @@ impl Engine {
             threads: Mutex::default(),
         };
         let writer = Writer::new(segments.clone(), identity, view, place);
-        let keeper = Keeper { disk, segments, identity, index };
+        let disk = Arc::new(RestingDisk { disk, rest: rest.clone() });
+        let keeper = Keeper { disk, segments, identity, index, rest };
         engine.start(core, writer, keeper, settings, clock)?;
         Ok(engine)
     }
@@ -191,8 +198,11 @@ impl Engine {
             problem.retry_after_s = Some(1);
             return Err(Unanswered(problem));
         }
+        // While a group is being written nothing can be handed over: a few jobs wait for each other, so that
+        // deciding them takes one waking and not one each. A batch is work enough on its own.
+        let pressing = queue.writer_free || matches!(job, Job::Batch(_)) || queue.jobs.len() >= TOGETHER;
         queue.jobs.push_back(job);
-        if queue.sleeping {
+        if pressing && queue.sleeping {
             queue.sleeping = false;
             self.shared.wake.notify_one();
         }
@@ -264,6 +274,7 @@ impl Engine {
             let mut queue = self.shared.queue.lock();
             queue.closing = true;
             queue.sleeping = false;
+            self.shared.rest.hurry(true);
             self.shared.wake.notify_one();
         }
         for thread in self.threads.lock().drain(..) {

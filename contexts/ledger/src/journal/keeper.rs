@@ -3,6 +3,7 @@
 
 use super::disk::Disk;
 use super::index::Index;
+use super::rest::Rest;
 use super::scan::Scanner;
 use super::segments::{Identity, Segments, damage};
 use super::snapshot::{Snapshot, load, nothing, save, snapshot_position};
@@ -22,6 +23,8 @@ pub struct Keeper {
     pub identity: Identity,
     /// Names to positions.
     pub index: Arc<Index>,
+    /// When to leave the processor to others.
+    pub rest: Arc<Rest>,
 }
 
 impl Keeper {
@@ -60,7 +63,8 @@ impl Keeper {
             let Ok(frame) = scanner.next()? else {
                 return Err(damage(format_args!("the journal ends before {position}, which was durable")));
             };
-            frame.replay(&mut replayed, |_| {})?;
+            frame.fold(&mut replayed)?;
+            self.rest.take();
         }
         let runs = self.index.runs().into_iter().map(|run| run.name).collect();
         Ok(Snapshot { place: scanner.place, replayed, runs })
@@ -86,7 +90,7 @@ impl Keeper {
         let (old, kept) = snapshots.split_at(snapshots.len().saturating_sub(KEPT_SNAPSHOTS));
         let mut needed: Vec<String> = self.index.runs().into_iter().map(|run| run.name).collect();
         for name in kept {
-            if let Ok(runs) = super::snapshot::runs_of(&*self.disk, name, self.identity) {
+            if let Ok(runs) = super::snapshot::runs_of(&*self.disk, name) {
                 needed.extend(runs);
             }
         }

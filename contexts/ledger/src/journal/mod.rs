@@ -25,6 +25,7 @@ mod problems;
 pub mod record;
 pub mod recovery;
 pub mod replay;
+pub mod rest;
 pub mod scan;
 pub mod segments;
 pub mod snapshot;

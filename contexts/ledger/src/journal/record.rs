@@ -14,6 +14,10 @@
 //!
 //! The chain of frames covers the core only: the text can be erased while every hash still holds.
 
+mod glance;
+
+pub use glance::{Glance, Settled, glance};
+
 use super::codec::{Malformed, Pen, Reader};
 use super::commands::{put_command, take_command};
 use super::effects::{AllLinks, Around, as_commanded, kind_code, put_effect, take_effect};

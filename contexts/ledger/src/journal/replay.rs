@@ -1,10 +1,12 @@
 //! Applying records that were written before: recovery, folding and verification share it.
 
 use super::group::{MARK_EVERY, Mark};
-use super::record::Record;
+use super::record::{Glance, Record};
+use crate::books::model::BookNo;
 use crate::effect::Effect;
 use crate::skew::Place;
 use crate::state::{State, party_key};
+use kernel::Timestamp;
 
 /// A state and the marks of its books, as the records up to a place made them.
 #[derive(Default)]
@@ -54,12 +56,36 @@ impl Replayed {
             }
             None => state.books[record.book.0 as usize].partyless = record.party_seq,
         }
-        let book = &mut state.books[record.book.0 as usize];
-        (book.seq, book.newest) = (record.seq, record.position);
-        state.last_time = record.at;
-        self.marks.resize_with(state.books.len(), Vec::new);
-        if record.seq % MARK_EVERY == 1 {
-            self.marks[record.book.0 as usize].push(Mark { position: record.position, at: record.at });
+        self.pass(record.book, record.seq, record.position, record.at);
+    }
+
+    /// Applies the next entries and forgets them. What they touch is fetched at once.
+    pub fn settle_all(&mut self, entries: &mut Vec<Glance>) {
+        let touched = entries.iter().flat_map(|entry| &entry.postings);
+        self.state.fetch(touched.map(|posting| posting.account));
+        entries.iter().for_each(|entry| self.settle(entry));
+        entries.clear();
+    }
+
+    fn settle(&mut self, entry: &Glance) {
+        let state = &mut self.state;
+        for (number, posting) in entry.postings.iter().enumerate() {
+            let balance = state.balance_for(posting.account, posting.asset);
+            state.settle(balance, posting.after, entry.seq);
+            state.balances[balance.0 as usize].stack.push(Place::new(entry.position, number));
+        }
+        state.books[entry.book.0 as usize].partyless = entry.party_seq;
+        self.pass(entry.book, entry.seq, entry.position, entry.at);
+    }
+
+    /// This record is the newest of its book.
+    fn pass(&mut self, book: BookNo, seq: u64, position: u64, at: Timestamp) {
+        let head = &mut self.state.books[book.0 as usize];
+        (head.seq, head.newest) = (seq, position);
+        self.state.last_time = at;
+        self.marks.resize_with(self.state.books.len(), Vec::new);
+        if seq % MARK_EVERY == 1 {
+            self.marks[book.0 as usize].push(Mark { position, at });
         }
     }
 }

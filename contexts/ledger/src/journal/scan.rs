@@ -3,7 +3,7 @@
 
 use super::codec::Malformed;
 use super::frame::{Head, SECTOR, take_head};
-use super::record::{Record, decode_record, take_record};
+use super::record::{Record, decode_record, glance, take_record};
 use super::replay::Replayed;
 use super::segments::{SEGMENT_HEAD, Segments, damage, segment_name};
 use std::io;
@@ -38,6 +38,36 @@ impl Frame<'_> {
         Ok(())
     }
 
+    /// Applies its records as [`Frame::replay`] does, with no more than a glance at most of them.
+    pub fn fold(&self, replayed: &mut Replayed) -> io::Result<()> {
+        let mut few = Vec::with_capacity(FEW);
+        let records = self.head.records_of(self.bytes);
+        let (mut place, mut count) = (0, 0);
+        while place < records.len() {
+            let position = self.head.position + (super::frame::HEAD + place) as u64;
+            let broken = |why| damage(format_args!("record at position {position}: {why}"));
+            place += match glance(&records[place..], position).map_err(broken)? {
+                Some(entry) => {
+                    let length = entry.length;
+                    few.push(entry);
+                    length
+                }
+                None => {
+                    replayed.settle_all(&mut few);
+                    let mut record = decode_record(&records[place..], position).map_err(broken)?;
+                    replayed.apply(&mut record);
+                    record.length
+                }
+            } as usize;
+            count += 1;
+            if few.len() == FEW {
+                replayed.settle_all(&mut few);
+            }
+        }
+        replayed.settle_all(&mut few);
+        self.check_count(count)
+    }
+
     /// Calls back with every record, its own sums checked too.
     pub fn each_record(&self, take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
         self.walk(take_record, take)
@@ -58,6 +88,10 @@ impl Frame<'_> {
             count += 1;
             take(record)?;
         }
+        self.check_count(count)
+    }
+
+    fn check_count(&self, count: u32) -> io::Result<()> {
         if count != self.head.count {
             return Err(damage(format_args!("frame at {}: it holds {count} records", self.head.position)));
         }

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::engine::{Settings, outcome_unknown};
 use super::group::Handed;
 use super::job::{Job, OpenBatch};
+use super::rest::Rest;
 use super::view::View;
 use super::writer::Writer;
 use crate::command::Command;
@@ -20,6 +21,9 @@ use std::time::Duration;
 const SLICE: usize = 512;
 /// A group is handed over no larger than this unless one batch alone is.
 const GROUP_BYTES: usize = 8 << 20;
+/// A group that nobody waits for yet is handed over from this size: below, a sync costs more than what it makes
+/// durable, above, the disk would stand idle while a large batch is decided.
+const ENOUGH_BYTES: usize = 512 << 10;
 /// How often the sequencer looks for holds that are due when nothing else wakes it.
 const IDLE: Duration = Duration::from_millis(100);
 
@@ -45,6 +49,7 @@ pub(super) struct Shared {
     pub checkpoint: Mutex<Option<(u64, u64)>>,
     pub checkpoint_at: AtomicU64,
     pub groups: AtomicU64,
+    pub rest: Arc<Rest>,
 }
 
 /// The thread that decides.
@@ -66,18 +71,19 @@ impl Sequencer {
                 Work::Failed(failed) => return self.fail(failed.0, &failed.1, taken),
                 Work::Some { slice, closing } => (slice, closing),
             };
-            while !taken.is_empty() {
-                self.fetch(&taken);
-                for job in taken.drain(..taken.len().min(AHEAD)) {
-                    self.take(job);
-                }
-            }
-            if let Some(batch) = slice.take()
-                && let Some(rest) = self.core.batch(batch, SLICE)
-            {
+            self.take_all(&mut taken);
+            let rest = slice.take().and_then(|batch| self.core.batch(batch, SLICE));
+            let unfinished = rest.is_some();
+            if let Some(rest) = rest {
                 self.shared.queue.lock().bulk.push_front(rest);
             }
             self.core.tick();
+            if unfinished && !self.core.is_awaited() && self.core.group_bytes() < ENOUGH_BYTES {
+                continue;
+            }
+            if self.gather(&mut taken) {
+                self.take_all(&mut taken);
+            }
             self.hand_over();
             if closing && self.is_done() {
                 return;
@@ -101,6 +107,7 @@ impl Sequencer {
                 let generation = self.core.lookup.index.rotate();
                 *shared.checkpoint.lock() = Some((self.core.lookup.start, generation));
                 self.names = 0;
+                shared.rest.hurry(queue.closing);
                 resting = false;
             }
             let full = resting || self.core.group_bytes() >= GROUP_BYTES;
@@ -119,6 +126,26 @@ impl Sequencer {
             queue.sleeping = false;
             if timed_out {
                 return Work::Some { slice: None, closing: queue.closing };
+            }
+        }
+    }
+
+    /// Where others want the processor they go first, and what they hand over meanwhile joins the group: a busy
+    /// machine makes larger groups, an idle one is not kept waiting. Whether anything came.
+    fn gather(&self, taken: &mut VecDeque<Job>) -> bool {
+        if !self.core.has_group() || !self.shared.queue.lock().writer_free {
+            return false;
+        }
+        std::thread::yield_now();
+        std::mem::swap(&mut self.shared.queue.lock().jobs, taken);
+        !taken.is_empty()
+    }
+
+    fn take_all(&mut self, taken: &mut VecDeque<Job>) {
+        while !taken.is_empty() {
+            self.fetch(taken);
+            for job in taken.drain(..taken.len().min(AHEAD)) {
+                self.take(job);
             }
         }
     }
@@ -165,6 +192,10 @@ impl Sequencer {
         }
         let handed = self.core.hand_over();
         self.names += handed.names.len() as u64;
+        if self.names >= self.settings.checkpoint_names / 2 {
+            // The next checkpoint must not find this one under way.
+            self.shared.rest.hurry(true);
+        }
         // The writer ends only after this side does.
         self.send.send(handed).expect("the writer is there");
     }

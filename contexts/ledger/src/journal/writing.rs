@@ -158,6 +158,11 @@ impl Core {
         self.lookup.contents.count > 0 || !self.waiters.is_empty()
     }
 
+    /// Whether somebody waits for the group being filled.
+    pub fn is_awaited(&self) -> bool {
+        !self.waiters.is_empty()
+    }
+
     /// Bytes in the group being filled.
     pub fn group_bytes(&self) -> usize {
         self.lookup.contents.records.len()

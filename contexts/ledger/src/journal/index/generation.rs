@@ -1,7 +1,8 @@
 //! The keys in memory: sixteen locked shards, each with a table for every generation.
 //! The newest generation takes inserts; frozen ones are only read, and dropped once they are a run.
 //! One generation's tables are kept as spares: memory new to the process is slow to touch (zeroing
-//! a page costs as much as several inserts), and the writer should not wait for it.
+//! a page costs as much as several inserts), and the writer should not wait for it. The first
+//! generation starts empty and doubles: a shard's last doubling moves 28,672 keys, a millisecond.
 //!
 //! Memory: a slot is 24 bytes and one byte of control. A table has a power of two of slots and is
 //! filled to 7/8 at most, so a full generation of `GENERATION_KEYS` takes 29.8 kB per thousand keys.
@@ -46,19 +47,19 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Reserves room for this many keys in each generation.
+    /// For this many keys in each generation. The first one grows with its keys, so that an idle ledger
+    /// takes little memory; whoever filled one gets the next ones at full size.
     pub fn new(generation_keys: usize) -> Self {
         let seeds = Seeds::new();
         let share = generation_keys / SHARDS;
         let shard_keys = share + share / SHARE_SLACK;
-        let slots = || Slots::with_capacity(shard_keys);
-        let shard = || Shard { newest: Table::new(0, seeds, slots()), frozen: SmallVec::new() };
+        let shard = || Shard { newest: Table::new(0, seeds, Slots::new()), frozen: SmallVec::new() };
         Self {
             seeds,
             shard_keys,
             newest: AtomicU64::new(0),
             shards: (0..SHARDS).map(|_| RwLock::new(shard())).collect(),
-            spares: Mutex::new((0..SHARDS).map(|_| slots()).collect()),
+            spares: Mutex::default(),
         }
     }
 

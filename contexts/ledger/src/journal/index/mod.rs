@@ -13,8 +13,8 @@
 //! | caller  | background | writes the manifest, then removes the files it left behind  |
 //!
 //! Memory per thousand keys: 29.8 kB in a full generation, 1.59 kB in a run (filter and fences).
-//! At least two generations are reserved: the newest, and the one being flushed or the spare that
-//! comes of it; with `GENERATION_KEYS` that is 52 MB.
+//! The first generation grows with its keys. Once it is full two are reserved: the newest, and the one
+//! being flushed or the spare that comes of it; with `GENERATION_KEYS` that is 52 MB.
 
 mod filter;
 mod generation;
