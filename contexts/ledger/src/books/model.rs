@@ -2,6 +2,7 @@
 
 use crate::accounts::model::{AccountKind, Limits};
 use kernel::{Asset, AssetCode};
+use std::sync::LazyLock;
 
 /// A book's place in this store, dense from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +45,11 @@ pub const FIRST_ACCOUNTS: [(&str, AccountKind); 2] =
 
 /// The ISO 4217 currencies a new book starts with, in code order.
 pub fn preloaded() -> Vec<Asset> {
+    static ISO: LazyLock<Vec<Asset>> = LazyLock::new(every_iso_currency);
+    ISO.clone()
+}
+
+fn every_iso_currency() -> Vec<Asset> {
     let mut assets: Vec<Asset> = ('A'..='Z')
         .flat_map(|a| ('A'..='Z').flat_map(move |b| ('A'..='Z').map(move |c| [a, b, c])))
         .filter_map(|letters| AssetCode::parse(&String::from_iter(letters)).ok().and_then(Asset::iso))

@@ -99,6 +99,11 @@ impl Frame<'_> {
     }
 }
 
+/// Whether nothing stands here.
+fn is_zero(sector: &[u8]) -> bool {
+    sector == &[0; SECTOR][..sector.len()]
+}
+
 /// How a scan ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -188,7 +193,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn judge_end(&self, sector: &[u8]) -> io::Result<End> {
-        if sector.iter().any(|byte| *byte != 0) {
+        if !is_zero(sector) {
             return Err(self.broken("what stands here is no frame"));
         }
         if self.anything_behind(self.place.position)? {
@@ -216,7 +221,7 @@ impl<'a> Scanner<'a> {
     fn first_trace(&self) -> io::Result<Option<u64>> {
         let mut trace = None;
         self.look_through(self.place.position, |at, sector| {
-            trace = sector.iter().any(|byte| *byte != 0).then_some(at);
+            trace = (!is_zero(sector)).then_some(at);
             trace.is_some()
         })?;
         Ok(trace)
@@ -264,7 +269,7 @@ impl<'a> Scanner<'a> {
         let mut traces = Vec::new();
         if segment.start <= position {
             self.look_through(position, |at, sector| {
-                if sector.iter().any(|byte| *byte != 0) {
+                if !is_zero(sector) {
                     traces.push((at, sector.len()));
                 }
                 false

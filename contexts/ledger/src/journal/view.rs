@@ -17,29 +17,45 @@ use tokio::sync::watch;
 
 /// Words that grow without moving: readers take no lock.
 struct Cells {
-    pieces: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    shelves: Box<[OnceLock<Shelf>]>,
 }
+
+/// Pieces of which each is made when its first word is set.
+type Shelf = Box<[OnceLock<Piece>]>;
+/// Words.
+type Piece = Box<[AtomicU64]>;
 
 /// Words in a piece.
 const PIECE: usize = 1 << 14;
-/// Most pieces: numbers have 32 bits.
-const PIECES: usize = 1 << 18;
+/// Pieces on a shelf, and shelves: numbers have 32 bits.
+const PIECES: usize = 1 << 9;
 
 impl Cells {
     fn new() -> Self {
-        Self { pieces: (0..PIECES).map(|_| OnceLock::new()).collect() }
+        Self { shelves: unset() }
     }
 
     fn get(&self, no: u32) -> u64 {
-        let (piece, place) = (no as usize / PIECE, no as usize % PIECE);
-        self.pieces[piece].get().map_or(0, |piece| piece[place].load(Ordering::Acquire))
+        let (shelf, piece, place) = place_of(no);
+        let piece = self.shelves[shelf].get().and_then(|shelf| shelf[piece].get());
+        piece.map_or(0, |piece| piece[place].load(Ordering::Acquire))
     }
 
     fn set(&self, no: u32, value: u64) {
-        let (piece, place) = (no as usize / PIECE, no as usize % PIECE);
-        let piece = self.pieces[piece].get_or_init(|| (0..PIECE).map(|_| AtomicU64::new(0)).collect());
+        let (shelf, piece, place) = place_of(no);
+        let shelf = self.shelves[shelf].get_or_init(unset);
+        let piece = shelf[piece].get_or_init(|| (0..PIECE).map(|_| AtomicU64::new(0)).collect());
         piece[place].store(value, Ordering::Release);
     }
+}
+
+fn unset<T>() -> Box<[OnceLock<T>]> {
+    (0..PIECES).map(|_| OnceLock::new()).collect()
+}
+
+fn place_of(no: u32) -> (usize, usize, usize) {
+    let no = no as usize;
+    (no / PIECE / PIECES, no / PIECE % PIECES, no % PIECE)
 }
 
 /// One account as readers find it.
