@@ -44,6 +44,7 @@ impl Figures {
         vec![
             ("ledger_accounts", "Accounts in all books", accounts),
             ("ledger_balances", "Balances in all books", balances),
+            ("ledger_open_holds", "Holds that are open in all books", engine.open_holds()),
             ("ledger_waiting_commands", "Commands that wait to be decided", engine.waiting() as u64),
             ("ledger_journal_bytes", "Bytes of the journal that are durable", end),
             (

@@ -298,6 +298,7 @@ async fn figures_tell_of_the_ledger_and_the_process() {
     assert_eq!(value("ledger_records_total"), "9");
     for (name, expected) in [
         ("ledger_accounts", "6"),
+        ("ledger_open_holds", "1"),
         ("ledger_waiting_commands", "0"),
         ("ledger_poisoned", "0"),
         ("ledger_disk_full", "0"),

@@ -47,7 +47,7 @@ impl Requests {
     pub fn post(&mut self, path: &str, body: &str, weight: u32) {
         let start = self.bytes.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.bytes.extend_from_slice(head.as_bytes());
@@ -58,7 +58,7 @@ impl Requests {
     /// Appends a request without a body.
     pub fn get_of(&mut self, path: &str) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").as_bytes());
+        self.bytes.extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         self.list.push(Piece { range: start..self.bytes.len(), weight: 1 });
     }
 }

@@ -145,6 +145,7 @@ impl Ledger {
     pub async fn run_batch(&self, by: &Caller, book: BookNo, batch: BatchRequest) -> Result<Answer, Problem> {
         let origin = Some(origin(by));
         let BatchRequest { atomic, commands, key, manner } = batch;
+        assert!(atomic || !manner.dry_run, "a caller rehearses atomic batches only");
         let job = |reply| BatchJob { book, atomic, commands, key, manner, origin, reply };
         self.engine.batch(job).await.map_err(|Unanswered(problem)| problem)
     }

@@ -138,3 +138,18 @@ fn a_checkpoint_that_failed_is_tried_again() {
     keeper.checkpoint(FIRST_POSITION, generation).unwrap();
     assert_eq!(index.get([1, 2]).unwrap(), Some(3));
 }
+
+#[test]
+fn a_snapshot_further_on_shows_that_the_journal_lost_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Arc::new(RealDisk::try_new(directory.path()).unwrap()) as Arc<dyn Disk>;
+    recover(&disk, &RandomIds).unwrap();
+    let name = ledger::journal::snapshot::snapshot_name(FIRST_POSITION + 1024);
+    // It does not hold itself; that it has its name is enough.
+    std::fs::write(directory.path().join(&name), b"torn").unwrap();
+    let fault = recover(&disk, &RandomIds).err().expect("the start stops");
+    assert_eq!(fault.kind(), io::ErrorKind::InvalidData);
+    assert!(fault.to_string().contains(&name), "{fault}");
+    std::fs::remove_file(directory.path().join(&name)).unwrap();
+    recover(&disk, &RandomIds).unwrap();
+}

@@ -213,6 +213,12 @@ fn sectors_that_are_rightly_zero_are_not_taken_for_cut() {
     let mut damaged = bytes.clone();
     damaged[HEAD + 5] ^= 1;
     assert!(!head.holds(&damaged) && !head.is_torn(&damaged), "damage beside a rightly zero sector");
+    // The list of zero sectors ends the frame: another write may go astray over it.
+    let last = bytes.len() - SECTOR;
+    damaged[last..].fill(7);
+    assert!(!head.is_torn(&damaged), "a list that was written over");
+    damaged[last..].fill(0);
+    assert!(head.is_torn(&damaged), "a list that was never written");
 }
 
 #[test]

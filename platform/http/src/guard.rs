@@ -18,6 +18,7 @@ use http::header;
 use hyper::body::Body as _;
 use kernel::{Caller, Problem};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -60,6 +61,14 @@ impl Guard {
             rate.check(counted)?;
         }
         let identity = identity?;
+        if let (None, Some(host)) = (identity.key, &headers.elsewhere) {
+            // A page in a browser can have its own name lead here: the open door is for this machine alone.
+            let detail = format!(
+                "Without an API key this server answers requests to localhost only, and this one was sent to {host}. \
+                 Ask under localhost or 127.0.0.1, or bring a key made with `concord admin keys create`."
+            );
+            return Err(slugs::unauthenticated(&detail));
+        }
         if let Access::Scope(scope) = self.declared.access
             && !identity.scopes.allow(scope)
         {
@@ -119,6 +128,8 @@ impl Guard {
 struct HeaderView {
     query: Option<String>,
     bearer: Option<String>,
+    /// The host it was sent to, where that is not a loopback name.
+    elsewhere: Option<String>,
     length: Option<u64>,
     traceparent: Option<Arc<str>>,
 }
@@ -127,14 +138,29 @@ impl HeaderView {
     fn read(request: &Request) -> Self {
         let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = text(header::AUTHORIZATION).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        // Credentials of another kind are no key; they must not pass for none.
+        let bearer = headers.get(header::AUTHORIZATION).map(|value| {
+            let parts = value.to_str().ok().and_then(|value| value.split_once(' '));
+            let token = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+            token.map_or(String::new(), |(_, token)| token.trim().to_owned())
         });
+        let host = text(header::HOST).or(request.uri().host());
+        let elsewhere =
+            host.is_some_and(|host| !is_loopback(host)).then(|| host.unwrap_or_default().to_owned());
         let length = text(header::CONTENT_LENGTH).and_then(|value| value.parse().ok());
         let query = request.uri().query().map(str::to_owned);
-        Self { query, bearer, length, traceparent: traceparent(headers) }
+        Self { query, bearer, elsewhere, length, traceparent: traceparent(headers) }
     }
+}
+
+/// Whether a `Host` names this machine itself.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A handler behind its guard.

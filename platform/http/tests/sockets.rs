@@ -142,7 +142,7 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> Got {
 
 fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+    format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
         .into_bytes()
 }
 
@@ -208,10 +208,11 @@ async fn large_bodies_are_refused() {
     let problem = post(&running, "", &body).await.refused(413, "payload-too-large");
     assert_eq!(problem["limit_bytes"], 1 << 20);
     // Announced, and not even sent.
-    let head = "POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 20971520\r\n\r\n";
+    let head = "POST /v1/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 20971520\r\n\r\n";
     send(running.address, head.as_bytes()).await.refused(413, "payload-too-large");
     // Not announced.
-    let mut chunked = b"POST /v1/echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let mut chunked =
+        b"POST /v1/echo HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..20 {
         chunked.extend_from_slice(b"100000\r\n");
         chunked.resize(chunked.len() + (1 << 20), b' ');
@@ -240,12 +241,12 @@ async fn slow_heads_are_cut_off() {
 async fn slow_bodies_time_out() {
     let limits = Limits { body_idle: Duration::from_millis(200), ..Limits::default() };
     let running = start(limits, ServerSettings::default()).await;
-    let head = "POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n{\"te";
+    let head = "POST /v1/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 13\r\n\r\n{\"te";
     send(running.address, head.as_bytes()).await.refused(408, "request-timeout");
 
     // Where the whole request has less time than a pause in its body.
     let running = ordinary().await;
-    let head = "POST /v1/brief HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n{\"te";
+    let head = "POST /v1/brief HTTP/1.1\r\nhost: localhost\r\ncontent-length: 13\r\n\r\n{\"te";
     send(running.address, head.as_bytes()).await.refused(408, "request-timeout");
     // Where it is not the client who is slow.
     get(&running, "/v1/late").await.refused(503, "unavailable");
@@ -260,7 +261,10 @@ async fn half_closed_connections_are_answered() {
     assert_eq!(read(&mut stream).await.status, 201);
     // Closed in the middle of the body: refused, and nothing done.
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    stream.write_all(b"POST /v1/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\n{\"te").await.unwrap();
+    stream
+        .write_all(b"POST /v1/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 13\r\n\r\n{\"te")
+        .await
+        .unwrap();
     stream.shutdown().await.unwrap();
     read(&mut stream).await.refused(400, "invalid-json");
 }
@@ -270,7 +274,7 @@ async fn a_drain_finishes_what_is_in_flight() {
     let mut running = ordinary().await;
     let mut idle = TcpStream::connect(running.address).await.unwrap();
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    stream.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     running.gates.entered.notified().await;
     running.stop.take().unwrap().send(()).unwrap();
     // The idle connection ends, new ones are refused, the slow request goes on.
@@ -288,7 +292,7 @@ async fn a_drain_ends_after_its_time() {
     let settings = ServerSettings { drain_time: Duration::from_millis(100), ..ServerSettings::default() };
     let mut running = start(Limits::default(), settings).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    stream.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     running.gates.entered.notified().await;
     running.stop.take().unwrap().send(()).unwrap();
     assert!(!running.ended.await.unwrap());
@@ -302,7 +306,7 @@ async fn connections_over_the_limit_wait() {
     let settings = ServerSettings { max_connections: 1, ..ServerSettings::default() };
     let running = start(Limits::default(), settings).await;
     let mut first = TcpStream::connect(running.address).await.unwrap();
-    first.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    first.write_all(b"GET /v1/slow HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     running.gates.entered.notified().await;
     let second = tokio::spawn(send(running.address, request("GET", "/health", "", "").leak()));
     tokio::task::yield_now().await;

@@ -6,6 +6,7 @@ use crate::disk::{SECTOR, SimDisk};
 use crate::fold::ensure;
 use ledger::journal::segments::{FIRST_POSITION, Identity, SEGMENT_HEAD, segment_name};
 use ledger::journal::snapshot::{load, snapshot_position};
+use std::collections::BTreeSet;
 
 /// What the disk has of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,21 @@ impl Evidence {
             strayed: chain.notes.iter().map(|note| note.strayed(disk, &starts)).collect(),
             harm: harm(disk, &starts),
             starts,
+        }
+    }
+
+    /// Acknowledged frames that faults of the disk destroyed.
+    pub fn destroyed(&self) -> impl Iterator<Item = u64> {
+        let acknowledged = self.frames[..self.acknowledged].iter();
+        let gone = acknowledged.filter(|(_, remains, _)| !remains.right() && remains.explained);
+        gone.map(|(position, ..)| *position)
+    }
+
+    /// Of these frames more may be gone than faults destroyed: a start that took one for a torn write had begun to
+    /// wipe what was left of it when it was interrupted.
+    pub fn excuse(&mut self, destroyed: &BTreeSet<u64>) {
+        for (position, remains, _) in &mut self.frames {
+            remains.explained |= remains.cut && !remains.changed && destroyed.contains(position);
         }
     }
 

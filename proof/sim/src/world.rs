@@ -121,10 +121,13 @@ impl World {
             let crash = if self.chance.one_in(2) { Crash::Power } else { Crash::Process };
             self.disk.crash(crash);
         }
+        let mut destroyed = BTreeSet::new();
         for attempt in 0.. {
             self.set_faults(attempt < HARD_STARTS);
-            let evidence = self.look();
+            let mut evidence = self.look();
+            evidence.excuse(&destroyed);
             evidence.check_durable()?;
+            destroyed.extend(evidence.destroyed());
             self.errors_at_start = self.disk.errors();
             match self.mutant.recover(&self.disk, &*self.ids) {
                 Ok(recovered) => return self.rise(&evidence, recovered),

@@ -13,7 +13,9 @@ use crate::command::{Command, Manner};
 use crate::refusal as slug;
 use axum::extract::State;
 use kernel::{Asset, AssetCode, Cursor, Problem};
-use platform_http::{Access, Answer, Body, By, Doc, Key, Parameter, Payload, Query, Routes, Segment, slugs};
+use platform_http::{
+    Access, Answer, Body, By, Doc, Key, Parameter, Payload, Query, Routes, Segment, slugs, write_text,
+};
 
 const CURSOR_ASSETS: u64 = 3;
 const CURSOR_PATTERNS: u64 = 4;
@@ -185,6 +187,18 @@ fn pattern_json(ledger: &Ledger, book: BookNo, json: &mut Json, pattern: &Patter
     json.open(b'{');
     json.text("pattern", &pattern.pattern);
     json.plain("type", pattern.kind.as_str());
+    json.name("assets");
+    match &pattern.assets {
+        None => json.bytes.extend_from_slice(b"null"),
+        Some(assets) => {
+            json.open(b'[');
+            for asset in assets {
+                json.next();
+                write_text(&mut json.bytes, ledger.reading.asset(book, *asset).code.as_str());
+            }
+            json.close(b']');
+        }
+    }
     json.name("constraints");
     json.open(b'[');
     for (asset, limits) in &pattern.limits {

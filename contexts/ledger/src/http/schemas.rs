@@ -261,7 +261,7 @@ fn settings_answers() -> Vec<Schema> {
         (
             "Pattern",
             answer(
-                json!({"pattern": text("The pattern."), "type": kind(), "constraints": constraints(), "quota": number("How many.")}),
+                json!({"pattern": text("The pattern."), "type": kind(), "assets": {"type": ["array", "null"], "items": {"type": "string"}}, "constraints": constraints(), "quota": number("How many.")}),
             ),
         ),
         ("PatternList", list("Pattern")),

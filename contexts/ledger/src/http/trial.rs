@@ -21,7 +21,7 @@ pub(super) fn routes(routes: Routes<Ledger>) -> Routes<Ledger> {
         Doc {
             name: "trial_balance",
             summary: "Every balance, and totals that must be equal",
-            detail: "Oldest account first. The totals cover the whole book and stand on the first page.",
+            detail: "In the order in which the balances were first touched. The totals cover the whole book and stand on the first page.",
             query: &[
                 Parameter {
                     name: "at",

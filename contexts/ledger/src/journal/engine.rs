@@ -105,6 +105,7 @@ impl Engine {
             checkpoint: Mutex::new(None),
             checkpoint_at: AtomicU64::new(snapshot_at),
             groups: AtomicU64::new(0),
+            open_holds: AtomicU64::new(core.state.holds.len() as u64),
             rest: rest.clone(),
         });
         let engine = Self {
@@ -255,6 +256,11 @@ impl Engine {
     /// Groups made durable since the start.
     pub fn groups(&self) -> u64 {
         self.shared.groups.load(Ordering::Relaxed)
+    }
+
+    /// Holds that are open in all books.
+    pub fn open_holds(&self) -> u64 {
+        self.shared.open_holds.load(Ordering::Relaxed)
     }
 
     /// Commands that wait to be decided.

@@ -198,24 +198,29 @@ impl Head {
         if (frame.len() as u64) < self.extent() {
             return true;
         }
-        let listed = self.zero_list(frame);
-        frame
-            .chunks(SECTOR)
-            .enumerate()
-            .any(|(place, sector)| sector.iter().all(|byte| *byte == 0) && !listed.contains(&(place as u32)))
-    }
-
-    fn zero_list(&self, frame: &[u8]) -> Vec<u32> {
         let start = HEAD + self.records as usize + self.redo as usize;
         let end = start + self.zeros as usize * 4;
-        if self.zeros == 0 || frame.len() < end + 4 {
-            return Vec::new();
+        let listed = match self.zeros {
+            0 => Some(Vec::new()),
+            _ => zero_list(&frame[start..end], &frame[end..end + 4]),
+        };
+        let mut zero_sectors = frame
+            .chunks(SECTOR)
+            .enumerate()
+            .filter(|(_, sector)| sector.iter().all(|byte| *byte == 0))
+            .map(|(place, _)| place);
+        match listed {
+            Some(listed) => zero_sectors.any(|place| !listed.contains(&(place as u32))),
+            // A list that was written and does not add up says nothing of the others: that is damage. It was cut
+            // only if a sector of its own is zero.
+            None => zero_sectors.any(|place| (start / SECTOR..(end + 4).div_ceil(SECTOR)).contains(&place)),
         }
-        let sum = crc32c::crc32c(&frame[start..end]) | 1;
-        if sum.to_le_bytes() != frame[end..end + 4] {
-            return Vec::new();
-        }
-        let (words, _) = frame[start..end].as_chunks::<4>();
-        words.iter().map(|word| u32::from_le_bytes(*word)).collect()
     }
+}
+
+/// The sectors a list names, if its sum is right.
+fn zero_list(list: &[u8], sum: &[u8]) -> Option<Vec<u32>> {
+    let right = (crc32c::crc32c(list) | 1).to_le_bytes() == *sum;
+    let (words, _) = list.as_chunks::<4>();
+    right.then(|| words.iter().map(|word| u32::from_le_bytes(*word)).collect())
 }

@@ -61,6 +61,7 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
         namer.settle(replayed.state.books.len());
         frames += 1;
     }
+    reaches_snapshots(&**disk, scanner.place)?;
     scanner.mend(|| disk.sync_names())?;
     let place = scanner.place;
     Ok(Recovered {
@@ -72,6 +73,21 @@ pub fn recover(disk: &Arc<dyn Disk>, ids: &dyn IdSource) -> io::Result<Recovered
         snapshot_at,
         frames,
     })
+}
+
+/// A snapshot gets its name when the journal is durable up to there: a journal that ends before lost something,
+/// though the snapshot itself, or the index it needs, may not hold any more and was passed over.
+fn reaches_snapshots(disk: &dyn Disk, end: Place) -> io::Result<()> {
+    let names = disk.list()?;
+    match names.iter().find(|name| snapshot_position(name).is_some_and(|at| at > end.position)) {
+        None => Ok(()),
+        Some(name) => Err(damage(format_args!(
+            "the journal ends at position {}, and {name} was made when it was longer: what the disk had \
+             confirmed is missing. Nothing was changed. Restore the newest backup into a new directory, or \
+             repair the file system and start again",
+            end.position
+        ))),
+    }
 }
 
 /// The newest snapshot up to a position that holds, with its index. Where none does, the journal is read

@@ -49,6 +49,7 @@ pub(super) struct Shared {
     pub checkpoint: Mutex<Option<(u64, u64)>>,
     pub checkpoint_at: AtomicU64,
     pub groups: AtomicU64,
+    pub open_holds: AtomicU64,
     pub rest: Arc<Rest>,
 }
 
@@ -191,6 +192,7 @@ impl Sequencer {
             queue.writer_free = false;
         }
         let handed = self.core.hand_over();
+        self.shared.open_holds.store(self.core.state.holds.len() as u64, Ordering::Relaxed);
         self.names += handed.names.len() as u64;
         if self.names >= self.settings.checkpoint_names / 2 {
             // The next checkpoint must not find this one under way.

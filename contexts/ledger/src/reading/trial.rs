@@ -33,7 +33,7 @@ pub struct Total {
 /// A page of a trial balance.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Its rows, oldest account first.
+    /// Its rows, in the order in which the balances were first touched.
     pub rows: Vec<TrialRow>,
     /// Sums over all accounts, whatever the page; on a first page only.
     pub totals: BTreeMap<AssetNo, Total>,

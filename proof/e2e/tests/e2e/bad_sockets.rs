@@ -140,7 +140,8 @@ fn what_is_no_http() {
     let folder = tempfile::tempdir().unwrap();
     let (server, mut client, head) = start(folder.path(), &[]);
     let body = entry("a", "b", "1.00", "EUR", "");
-    let framed = |headers: &str| format!("POST /v1/entries HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}");
+    let framed =
+        |headers: &str| format!("POST /v1/entries HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n{body}");
     let length = body.len();
     let long = "x".repeat(1 << 20);
     let cases = [
@@ -149,8 +150,8 @@ fn what_is_no_http() {
         "GET /v1/accounts HTTP/9.9\r\n\r\n".to_owned(),
         "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}".repeat(20) + "\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
-        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"),
+        format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n"),
         framed("Content-Length: -1"),
         framed("Content-Length: 99999999999999999999999"),
         framed(&format!("Content-Length: {length}\r\nContent-Length: {}", length - 1)),

@@ -157,7 +157,10 @@ pub struct Client {
 
 /// The bytes of a request.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Vec<u8> {
-    let mut bytes = format!("{method} {path} HTTP/1.1\r\nHost: concord\r\n").into_bytes();
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        bytes.extend_from_slice(b"Host: localhost\r\n");
+    }
     for (name, value) in headers {
         bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     }

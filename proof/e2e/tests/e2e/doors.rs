@@ -46,6 +46,24 @@ fn keys_are_needed_once_there_is_one() {
 }
 
 #[test]
+fn the_open_door_is_for_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let mut client = server.client();
+    let mut ask = |name, value: &str| client.call("GET", "/v1/accounts", &[(name, value)], None);
+    for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.9.9.9:1", "[::1]:8080"] {
+        ask("Host", host).ok(200);
+    }
+    // A name that somebody has lead here, as a page in a browser can.
+    for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1", "[2001:db8::1]"] {
+        ask("Host", host).refused(401, "unauthenticated");
+    }
+    for other in ["Basic dTpw", "Bearer", "x"] {
+        ask("Authorization", other).refused(401, "unauthenticated");
+    }
+}
+
+#[test]
 fn every_route_asks_for_its_scope() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
