@@ -11,7 +11,9 @@ mod holds;
 mod lists;
 mod parse;
 mod render;
+mod rollups;
 mod schemas;
+mod statements;
 mod trial;
 
 pub use batches::Unrun;
@@ -41,6 +43,7 @@ pub fn routes() -> Routes<Ledger> {
     let routes = balances::routes(accounts::routes(books::routes(routes)));
     let routes = holds::routes(entries::routes(routes));
     let routes = documented::routes(batches::routes(routes));
+    let routes = statements::routes(rollups::routes(routes));
     trial::routes(feed::routes(routes))
 }
 

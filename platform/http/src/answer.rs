@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// A successful answer.
@@ -45,6 +46,13 @@ impl Answer {
     #[must_use]
     pub fn lines(mut self) -> Self {
         self.media = LINES;
+        self
+    }
+
+    /// Values separated by commas, a record a line (RFC 4180), in UTF-8.
+    #[must_use]
+    pub fn csv(mut self) -> Self {
+        self.media = CSV;
         self
     }
 

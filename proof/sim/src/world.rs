@@ -85,6 +85,8 @@ pub struct World {
     done: BTreeMap<(BookNo, u128), u64>,
     clock_trouble: bool,
     errors_at_start: u64,
+    /// A recovery found damage it can go on with. What it then writes again is no longer told from what is right.
+    is_wounded: bool,
 }
 
 impl World {
@@ -111,6 +113,7 @@ impl World {
             done: BTreeMap::new(),
             clock_trouble: false,
             errors_at_start: 0,
+            is_wounded: false,
         }
     }
 
@@ -214,6 +217,7 @@ impl World {
             return Ok(Flow::Goes);
         }
         self.tally.wounded += 1;
+        self.is_wounded = true;
         self.disk.set_rates(Rates::default());
         self.repeat(4)?;
         Ok(Flow::Ends)
@@ -349,7 +353,8 @@ impl World {
             }
             "ledger-unavailable" => {
                 self.tally.unreadable += 1;
-                let spoilt = self.disk.is_down()
+                let spoilt = self.is_wounded
+                    || self.disk.is_down()
                     || self.disk.is_visibly_spoilt()
                     || self.disk.errors() > self.errors_at_start;
                 ensure(spoilt, || "a record could not be read, though nothing is wrong".to_owned())
@@ -409,8 +414,10 @@ impl World {
 
     /// An operation beside the commits failed: that has to have a cause.
     pub fn excuse(&mut self, what: &str, fault: &std::io::Error) -> Result<(), String> {
-        let excused =
-            self.disk.is_down() || self.disk.errors() > self.errors_at_start || self.disk.is_visibly_spoilt();
+        let excused = self.is_wounded
+            || self.disk.is_down()
+            || self.disk.errors() > self.errors_at_start
+            || self.disk.is_visibly_spoilt();
         ensure(excused, || format!("{what} failed though nothing is wrong: {fault}"))
     }
 }

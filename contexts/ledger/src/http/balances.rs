@@ -131,7 +131,7 @@ async fn account_history(
     Ok(list_end(json, page.next.map(|place| Cursor::new(CURSOR_HISTORY, &[place]))))
 }
 
-fn history_row(
+pub(super) fn history_row(
     ledger: &Ledger,
     book: BookNo,
     json: &mut Json,

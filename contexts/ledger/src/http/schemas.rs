@@ -47,6 +47,14 @@ fn list(item: &str) -> Value {
     }))
 }
 
+fn side() -> Value {
+    answer(json!({"posted": text("Posted."), "pending": text("Held.")}))
+}
+
+fn stand() -> Value {
+    answer(json!({"posted": text("Net."), "pending": text("Net held."), "available": text("Available.")}))
+}
+
 fn constraints() -> Value {
     json!({"type": "array", "items": object(&["currency"], json!({
         "currency": text("Its code."),
@@ -247,7 +255,7 @@ fn balances() -> Value {
 
 fn settings_answers() -> Vec<Schema> {
     let asset = json!({"code": text("Its code."), "scale": number("Decimals."), "name": {"type": ["string", "null"]}, "seq": number("Its record.")});
-    let side = answer(json!({"posted": text("Posted."), "pending": text("Held.")}));
+    let side = side();
     let account = json!({
         "id": text("acc_…"), "path": text("Its path."), "type": kind(), "normal_side": text("debit or credit."),
         "status": {"type": "string", "enum": ["open", "frozen", "closed"]}, "frozen": {"type": ["string", "null"]},
@@ -326,6 +334,24 @@ fn movement_answers() -> Vec<Schema> {
             answer(json!({"at_seq": number("Up to this record."),
             "totals": {"type": "array", "items": answer(json!({"currency": text("Its code."), "debits": text("Sum."), "credits": text("Sum.")}))},
             "data": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": ["string", "null"]}})),
+        ),
+        (
+            "RollUp",
+            answer(
+                json!({"data": {"type": "array", "items": answer(json!({"path": text("The path."), "currency": text("Its code."),
+            "accounts": number("How many."), "debits": side(), "credits": side(), "net": text("Posted debits less posted credits.")}))},
+            "next_cursor": {"type": ["string", "null"]}}),
+            ),
+        ),
+        (
+            "Statement",
+            answer(
+                json!({"account": text("acc_…"), "path": text("Its path."), "currency": text("Its code."),
+            "from": {"type": ["string", "null"]}, "to": text("Up to, not including."),
+            "opening": stand(), "debits": text("Posted in that time."), "credits": text("Posted in that time."), "closing": stand(),
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/HistoryRow"}},
+            "next_cursor": {"type": ["string", "null"]}}),
+            ),
         ),
         (
             "Journal",

@@ -6,12 +6,14 @@ mod balances;
 mod entries;
 mod feed;
 mod history;
+mod rollup;
 mod trial;
 
 pub use accounts::{AccountFilter, AccountSeen, Naming};
 pub use balances::{BalanceSeen, Bound, When};
 pub use entries::{Story, Wanted};
 pub use history::{HistoryPage, HistoryRow, Order};
+pub use rollup::{MAX_ROWS as MAX_ROLLED, RollUp, Rolled};
 pub use trial::{Total, Trial, TrialRow};
 
 use crate::books::model::BookNo;
