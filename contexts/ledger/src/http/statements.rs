@@ -106,7 +106,10 @@ async fn statement(
     let asset = asset_of(&ledger, account, only, closing)?;
     let asked = Asked { account, asset, from, to: to.unwrap_or(now), opening, closing };
     if csv {
-        return as_csv(&ledger, book, &asked);
+        // Reads up to fifty thousand records: off the threads that answer others.
+        let written = tokio::task::spawn_blocking(move || as_csv(&ledger, book, &asked)).await;
+        let fault = |fault| crate::reading::unreadable(&std::io::Error::other(fault));
+        return Ok(written.map_err(fault)??);
     }
     as_json(&ledger, book, &asked, limit, cursor.map(|[_, place]| place))
 }
@@ -215,11 +218,11 @@ fn stand(json: &mut Json, name: &str, counters: &Counters, asset: Asset, normal:
     json.close(b'}');
 }
 
-fn as_csv(ledger: &Ledger, book: BookNo, asked: &Asked) -> Result<Answer, Failure> {
+fn as_csv(ledger: &Ledger, book: BookNo, asked: &Asked) -> Result<Answer, Problem> {
     let (rows, next) = asked.page(ledger, MAX_LINES, None)?;
     if next.is_some() {
         let detail = format!("there are more than {MAX_LINES} lines in this time; ask for a shorter one");
-        return Err(slugs::invalid("?from", "invalid-value", detail).into());
+        return Err(slugs::invalid("?from", "invalid-value", detail));
     }
     let (asset, normal) =
         (ledger.reading.asset(book, asked.asset), ledger.reading.kind(asked.account).normal_side());
