@@ -9,7 +9,7 @@ const PATIENCE_MS = 70_000;
 /** An answer that is a problem. */
 export class Refused extends Error {
   constructor(status, problem) {
-    super(problem?.detail || problem?.title || `The server answered ${status}.`);
+    super(sentence(problem?.detail || problem?.title || 'It says no more'));
     this.status = status;
     this.problem = problem;
   }
@@ -19,6 +19,9 @@ export class Refused extends Error {
     return this.status === 401 || this.status === 403;
   }
 }
+
+/** With a capital and a full stop. */
+const sentence = text => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 
 export const key = {
   get: () => sessionStorage.getItem(KEY) || '',

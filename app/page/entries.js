@@ -12,12 +12,13 @@ const POSTINGS = 8;
 export class Entries {
   constructor() {
     this.waiting = [];
-    this.isFirst = true;
+    this.since = 0;
   }
 
-  clear() {
+  /** Begins anew; entries after this record are news. */
+  clear(since) {
     this.waiting = [];
-    this.isFirst = true;
+    this.since = since;
     part('entries').replaceChildren();
   }
 
@@ -28,13 +29,11 @@ export class Entries {
 
   /** Puts on the screen what waits; where there is nothing at all, says how to make the first. */
   draw(isEmpty) {
-    const made = this.waiting.map(([record, entry]) => item(record, entry)).reverse();
+    const made = this.waiting.map(([record, entry]) => item(record, entry, record.seq > this.since)).reverse();
     this.waiting = [];
-    if (!this.isFirst) made.forEach(one => one.classList.add('new'));
     const list = part('entries');
     list.prepend(...made);
     while (list.childElementCount > MOST) list.lastElementChild.remove();
-    if (made.length) this.isFirst = false;
     const hasNone = list.childElementCount === 0;
     part('waiting').hidden = !hasNone || isEmpty;
     part('empty').hidden = !hasNone || !isEmpty;
@@ -42,7 +41,7 @@ export class Entries {
   }
 }
 
-function item(record, entry) {
+function item(record, entry, isNew) {
   const postings = entry.postings.slice(0, POSTINGS).map(posting => make('li', { class: posting.direction },
     make('span', { class: 'side', title: posting.direction }, posting.direction === 'debit' ? 'Dr' : 'Cr'),
     accountLink(posting.account, posting.path),
@@ -50,7 +49,7 @@ function item(record, entry) {
   const more = entry.postings.length - POSTINGS;
   if (more > 0) postings.push(make('li', { class: 'soft' }, `and ${more} more postings`));
   const words = [entry.reference, entry.description].filter(Boolean).join(' · ');
-  return make('li', {},
+  return make('li', { class: isNew ? 'new' : null },
     make('div', { class: 'line' }, time(record.recorded_at), make('span', { class: `tag ${entry.type}` }, entry.type),
       make('span', { class: 'words' }, words), make('span', { class: 'soft seq', title: entry.id }, `#${record.seq}`)),
     make('ul', {}, ...postings));

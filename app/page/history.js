@@ -7,10 +7,13 @@ import { make, money, part, time } from './show.js';
 const PAGE = 50;
 /** Most rows that are kept on the screen. */
 const ROWS = 2000;
+/** Between two readings of news. */
+const CALM_MS = 300;
+/** Until a history that did not load is asked for again. */
 const RETRY_MS = 3000;
 
 export class History {
-  /** `failed` is told what went wrong. */
+  /** `failed` is told where a key is missing; the rest is said here. */
   constructor(failed) {
     this.failed = failed;
     this.name = null;
@@ -24,8 +27,10 @@ export class History {
     this.stop = new AbortController();
     this.name = name;
     this.id = null;
+    this.isLoaded = false;
     this.newest = 0;
-    this.isBusy = false;
+    this.isBusy = true;
+    this.isHeard = false;
     part('history').hidden = name === null;
     part('books').classList.toggle('one', name !== null);
     for (const id of ['history-rows', 'history-balances', 'history-about', 'history-end']) part(id).replaceChildren();
@@ -38,13 +43,21 @@ export class History {
 
   /** The journal says that this account's balances changed. */
   heard(id) {
-    if (id !== this.id || this.isBusy) return;
+    if (id !== this.id) return;
+    this.isHeard = true;
+    if (!this.isBusy) this.#guard(() => this.#listen());
+  }
+
+  /** Reads the news until there are none: one reading at a time, however much is heard. */
+  async #listen() {
+    const { signal } = this.stop;
     this.isBusy = true;
-    this.#guard(async () => {
-      await new Promise(done => setTimeout(done, 300));
-      this.isBusy = false;
-      await this.#news();
-    });
+    while (this.isHeard && !signal.aborted) {
+      this.isHeard = false;
+      await new Promise(done => setTimeout(done, CALM_MS));
+      if (!signal.aborted) await this.#news();
+    }
+    if (!signal.aborted) this.isBusy = false;
   }
 
   async #guard(work) {
@@ -54,9 +67,10 @@ export class History {
     } catch (error) {
       if (signal.aborted) return;
       this.isBusy = false;
-      part('history-end').textContent = error.status === 404 ? 'There is no such account.' : `Not loaded: ${error.message}`;
-      if (error.status === 404 || this.failed(error) || this.id) return;
-      setTimeout(() => { if (!signal.aborted) this.open(this.name); }, RETRY_MS);
+      const isGone = error.status === 404;
+      part('history-end').textContent = isGone ? 'There is no such account.' : `Not loaded: ${error.message}`;
+      if (error.wantsKey) this.failed(error);
+      else if (!isGone && !this.isLoaded) setTimeout(() => { if (!signal.aborted) this.open(this.name); }, RETRY_MS);
     }
   }
 
@@ -66,15 +80,17 @@ export class History {
 
   async #first() {
     const account = await this.#ask('');
+    this.id = account.id;
     part('history-title').textContent = account.path;
     const words = [account.type, `${account.normal_side} side`, account.status, account.description];
     part('history-about').replaceChildren(words.filter(Boolean).join(' · '), ' · ', make('code', {}, account.id));
     await this.#balances();
     const page = await this.#ask(`/entries?limit=${PAGE}`);
     this.newest = page.data[0]?.seq ?? 0;
-    this.id = account.id;
     part('history-rows').replaceChildren(...page.data.map(row));
     this.#end(page.next_cursor);
+    this.isLoaded = true;
+    await this.#listen();
   }
 
   async #balances() {
@@ -116,11 +132,13 @@ export class History {
 
   #end(cursor) {
     this.cursor = cursor;
-    const rows = part('history-rows').childElementCount;
+    const list = part('history-rows');
+    while (list.childElementCount > ROWS) list.lastElementChild.remove();
+    const rows = list.childElementCount;
     part('older').hidden = !cursor || rows >= ROWS;
     const most = `These are the newest ${rows.toLocaleString('en')} postings; the API has the rest.`;
     part('history-end').textContent =
-      rows === 0 ? 'No postings yet.' : !cursor ? 'That is all since it was opened.' : rows >= ROWS ? most : '';
+      rows === 0 ? 'No postings yet.' : rows >= ROWS ? most : cursor ? '' : 'That is all since it was opened.';
   }
 }
 

@@ -71,7 +71,7 @@ async function load(signal) {
   books = fresh;
   tree.show(books);
   counted();
-  entries.clear();
+  entries.clear(now);
   return Math.max(0, now - BACK);
 }
 
@@ -221,7 +221,7 @@ function drawSoon() {
 
 function counted() {
   const number = books.accounts.size.toLocaleString('en');
-  part('count').textContent = books.isWhole ? number : `first ${number}`;
+  part('count').textContent = books.isWhole ? number : `newest ${number}`;
   const about = part('about');
   const branch = prefix ? `Paths that start with “${prefix}”; an empty filter and Enter show the whole book again. ` : '';
   const large = books.isWhole ? '' : `This book is larger than one look: these are the newest ${number} accounts, without sums. ` +

@@ -20,7 +20,7 @@ export function accountLink(id, path) {
 /** A moment in the visitor's time zone; today's without the date. */
 export function time(iso) {
   const at = new Date(iso);
-  const clock = at.toLocaleTimeString(undefined, { hour12: false });
+  const clock = at.toLocaleTimeString(undefined, { hourCycle: 'h23' });
   const isToday = at.toDateString() === new Date().toDateString();
   const day = isToday ? '' : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
   return make('time', { datetime: iso, title: iso }, day + clock);
