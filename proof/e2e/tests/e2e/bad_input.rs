@@ -472,7 +472,7 @@ fn things_that_are_not_there() {
         }
     }
     for path in [
-        "/",
+        "/page",
         "/v1",
         "/v2/entries",
         "/v1/entries/",
