@@ -11,6 +11,7 @@ pub mod config;
 pub mod data_dir;
 mod metrics;
 mod output;
+mod page;
 mod problems;
 mod progress;
 mod serve;

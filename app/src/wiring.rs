@@ -4,6 +4,7 @@
 use crate::data_dir::{DataDir, LOCK};
 use crate::metrics;
 use crate::output::{Failure, Output};
+use crate::page;
 use crate::problems;
 use crate::progress::Progress;
 use identity::{Door, Doorkeeper, Keys, Setting};
@@ -105,6 +106,7 @@ impl House {
         let keys = self.keys.clone();
         Site::builder(INFO, limits, doorkeeper, world.ids.clone())
             .routes(ledger::http::routes().with_state(self.ledger.clone()))
+            .routes(page::routes())
             .schemas(schemas())
             .problems(problems::PAGES)
             .metrics(metrics::register(&self.ledger))
@@ -129,10 +131,11 @@ pub fn openapi() -> serde_json::Value {
     document::document(&INFO, &declared(), &schemas())
 }
 
-/// Every route: those of the contexts, then those that every process has.
+/// Every route: those of the contexts, the page's, then those that every process has.
 pub fn declared() -> Vec<Declared> {
     let bare = Site::builder(INFO, Limits::default(), Arc::new(Open::default()), Arc::new(RandomIds)).build();
-    ledger::http::routes().declared().into_iter().chain(bare.declared().iter().copied()).collect()
+    let contexts = ledger::http::routes().declared().into_iter();
+    contexts.chain(page::routes().declared()).chain(bare.declared().iter().copied()).collect()
 }
 
 /// The shapes that the routes name.

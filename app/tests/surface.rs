@@ -107,7 +107,7 @@ impl Names {
             false => "customers:ada:wallet",
         };
         let path = route.path.replace("{account}", account).replace("{code}", "EUR");
-        path.replace("{entry}", &self.entry).replace("{hold}", &self.hold)
+        path.replace("{entry}", &self.entry).replace("{hold}", &self.hold).replace("{file}", "page.js")
     }
 }
 
@@ -321,4 +321,57 @@ async fn figures_tell_of_the_ledger_and_the_process() {
     assert!(value("process_resident_memory_bytes").parse::<u64>().unwrap() > 1 << 20);
     value("ledger_checkpoint_position_bytes");
     value("ledger_index_memory_keys");
+}
+
+/// A header's text, or nothing.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_gets_the_page_and_its_parts_and_a_program_gets_links() {
+    let fresh = Fresh::new();
+    let accept = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let request = Request::builder().uri("/").header("accept", accept).body(Body::empty()).unwrap();
+    let (parts, body) = fresh.site.answer(request, LOCAL).await.into_parts();
+    assert_eq!((parts.status.as_u16(), text(&parts.headers, "vary")), (200, "Accept"));
+    let page = String::from_utf8(to_bytes(body, MOST).await.unwrap().to_vec()).unwrap();
+    assert!(page.starts_with("<!doctype html>") && !page.contains("http://") && !page.contains("https://"));
+    // What it loads is here, of the right media type, and under the same policy.
+    let named: BTreeSet<&str> = page.split('"').filter(|part| part.starts_with("/page/")).collect();
+    assert_eq!(named, BTreeSet::from(["/page/page.js", "/page/style.css"]));
+    let mut scripts = BTreeSet::from(["page.js".to_owned()]);
+    let mut waiting = vec!["page.js".to_owned()];
+    while let Some(name) = waiting.pop() {
+        let answer = fresh.send("GET", &format!("/page/{name}"), "", None).await;
+        assert_eq!(answer.status, 200, "{name}");
+        assert_eq!(text(&answer.headers, "content-type"), "text/javascript; charset=utf-8", "{name}");
+        let script = String::from_utf8(answer.body).unwrap();
+        for found in script.split("from './").skip(1) {
+            let found = found.split('\'').next().unwrap().to_owned();
+            if scripts.insert(found.clone()) {
+                waiting.push(found);
+            }
+        }
+    }
+    assert_eq!(scripts.len(), 7, "{scripts:?}");
+    let style = fresh.send("GET", "/page/style.css", "", None).await;
+    assert_eq!(text(&style.headers, "content-type"), "text/css; charset=utf-8");
+    for headers in [&parts.headers, &style.headers] {
+        let policy = text(headers, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self'"), "{policy}");
+        assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(text(headers, "x-content-type-options"), "nosniff");
+        assert_eq!(text(headers, "referrer-policy"), "no-referrer");
+    }
+    let answer = fresh.send("GET", "/", "", None).await;
+    assert_eq!((answer.status, text(&answer.headers, "vary")), (200, "Accept"));
+    let links = answer.json()["links"].as_object().unwrap().clone();
+    assert_eq!(links.len(), 4);
+    for link in links.values().map(|link| link.as_str().unwrap()) {
+        assert_eq!(fresh.send("GET", link, "", None).await.status, 200, "{link}");
+    }
+    for odd in ["/page/Cargo.toml", "/page/..%2Findex.html", "/page/index.html"] {
+        assert_eq!(fresh.send("GET", odd, "", None).await.status, 404, "{odd}");
+    }
 }

@@ -93,6 +93,7 @@ fn world(folder: &std::path::Path) -> World {
                 .replace("{account}", "ada")
                 .replace("{entry}", text(&posted, "id"))
                 .replace("{hold}", text(&hold, "id"))
+                .replace("{file}", "page.js")
                 .replace("{code}", if template.starts_with("/problems") { "not-found" } else { "EUR" });
             let body = body_of(&method, template);
             let content = &operation["requestBody"]["content"];
@@ -471,7 +472,7 @@ fn things_that_are_not_there() {
         }
     }
     for path in [
-        "/",
+        "/page",
         "/v1",
         "/v2/entries",
         "/v1/entries/",

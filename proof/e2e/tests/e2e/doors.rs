@@ -34,7 +34,16 @@ fn keys_are_needed_once_there_is_one() {
     }
     let mut client = Client::with_key(&server.address, &admin);
     assert_eq!(list(&client.get("/v1/accounts?prefix=zed").ok(200), "data").len(), 1);
-    for public in ["/health", "/ready", "/metrics", "/openapi.json", "/docs", "/problems/not-found"] {
+    for public in [
+        "/health",
+        "/ready",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/problems/not-found",
+        "/",
+        "/page/page.js",
+    ] {
         assert_eq!(open.get(public).status, 200, "{public}");
     }
     let (_, listed, _) = run(folder.path(), "admin keys list --json --data-dir data");
