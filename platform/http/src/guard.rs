@@ -64,8 +64,8 @@ impl Guard {
         if let (None, Some(host)) = (identity.key, &headers.elsewhere) {
             // A page in a browser can have its own name lead here: the open door is for this machine alone.
             let detail = format!(
-                "Without an API key this server answers requests to localhost only, and this one was sent to {host}. \
-                 Ask under localhost or 127.0.0.1, or bring a key made with `concord admin keys create`."
+                "Without an API key this server answers this machine alone, and this request was sent to or from \
+                 {host}. Ask under localhost or 127.0.0.1, or bring a key made with `concord admin keys create`."
             );
             return Err(slugs::unauthenticated(&detail));
         }
@@ -128,7 +128,7 @@ impl Guard {
 struct HeaderView {
     query: Option<String>,
     bearer: Option<String>,
-    /// The host it was sent to, where that is not a loopback name.
+    /// The host it was sent to, or the page it comes from, where that is not on this machine.
     elsewhere: Option<String>,
     length: Option<u64>,
     traceparent: Option<Arc<str>>,
@@ -144,9 +144,13 @@ impl HeaderView {
             let token = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
             token.map_or(String::new(), |(_, token)| token.trim().to_owned())
         });
-        let host = text(header::HOST).or(request.uri().host());
-        let elsewhere =
-            host.is_some_and(|host| !is_loopback(host)).then(|| host.unwrap_or_default().to_owned());
+        let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("an unreadable name"));
+        // A page's own origin comes along with what it sends; `null` is nobody's.
+        let origin =
+            headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("an unreadable origin"));
+        let origin = origin.map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+        let places = host.or(request.uri().host()).into_iter().chain(origin);
+        let elsewhere = places.into_iter().find(|place| !is_loopback(place)).map(str::to_owned);
         let length = text(header::CONTENT_LENGTH).and_then(|value| value.parse().ok());
         let query = request.uri().query().map(str::to_owned);
         Self { query, bearer, elsewhere, length, traceparent: traceparent(headers) }
@@ -155,12 +159,15 @@ impl HeaderView {
 
 /// Whether a `Host` names this machine itself.
 fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').unwrap_or(("", host)),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let is_port = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let address = name.parse::<IpAddr>().map(|address| address.to_canonical());
+    let is_local = name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback());
+    is_local && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// A handler behind its guard.

@@ -124,7 +124,7 @@ impl Judge<'_> {
 
     /// The settings as they stand, text and all.
     fn settings(&self, account: AccountNo) -> Result<Settings, Stop> {
-        Ok(self.moment.facts.settings(self.state.account(account).newest)?)
+        Ok(self.moment.facts.settings(account, self.state.account(account).newest)?)
     }
 
     pub(super) fn register_asset(&mut self, id: Id, register: &RegisterAsset) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@ mod entry;
 mod hold;
 mod movement;
 
+use crate::accounts::model::AccountNo;
 use crate::accounts::model::Settings;
 use crate::books::model::BookNo;
 use crate::command::{Command, Manner, Request};
@@ -25,8 +26,8 @@ pub trait Facts {
     fn entry(&self, book: BookNo, id: Id) -> io::Result<Option<EntryFacts>>;
     /// The state of a hold of this book that is no longer open.
     fn closed_hold(&self, book: BookNo, id: Id) -> io::Result<Option<HoldState>>;
-    /// An account's settings, as the record where its newest ones stand has them.
-    fn settings(&self, newest: u64) -> io::Result<Settings>;
+    /// An account's settings, as the record where its newest ones stand has them, or a command of the same batch.
+    fn settings(&self, account: AccountNo, newest: u64) -> io::Result<Settings>;
 }
 
 /// Why a command was not decided for the caller.

@@ -25,7 +25,7 @@ pub(super) fn routes(routes: Routes<Ledger>) -> Routes<Ledger> {
         Doc {
             name: "roll_up",
             summary: "Balances summed by path",
-            detail: "One row for each path and currency: everything at and below it. All pages show one moment.",
+            detail: "One row for each path and currency: everything at and below it. An account that has others below it and stands above the last level is a row of its own, so rows never overlap. All pages show one moment.",
             query: &[
                 Parameter { name: "prefix", about: "Only at and below this path.", kind: "string" },
                 Parameter { name: "depth", about: "Segments below the prefix that are told apart; 1 without it.", kind: "integer" },

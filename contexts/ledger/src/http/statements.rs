@@ -19,6 +19,8 @@ use platform_http::{Answer, By, Doc, Parameter, Query, Routes, Segment, slugs};
 const CURSOR_STATEMENT: u64 = 7;
 /// Most lines of a statement in CSV, which has no pages.
 const MAX_LINES: usize = 50_000;
+/// Lines of it whose records are read at once.
+const LINES_AT_ONCE: usize = 100;
 /// The last posting a record can have: a cursor behind it is behind the whole record.
 const LAST_POSTING: usize = 1_023;
 const CSV_HEAD: &str =
@@ -80,7 +82,7 @@ async fn statement(
     let (limit, cursor, min_seq) = (query.limit(), query.cursor(), query.integer("min_seq"));
     let only = currency(&ledger, book, &query);
     let csv = query.choice("format", &[("json", false), ("csv", true)]).unwrap_or(false);
-    let cursor = open_cursor::<2>(&query, cursor, CURSOR_STATEMENT);
+    let cursor = open_cursor::<3>(&query, cursor, CURSOR_STATEMENT);
     if csv && cursor.is_some() {
         query.fault("cursor", "invalid-value", "a CSV has no pages");
     }
@@ -95,23 +97,26 @@ async fn statement(
         Some(from) => ledger.reading.bound(book, When::Time(from.plus_us(-1))).await?,
         None => Bound { seq: 0, position: 0 },
     };
-    // A later page ends where the first one did, so that all pages show one time.
-    let until = match (cursor, to) {
-        (Some([seq, _]), _) => When::Seq(seq),
-        (None, Some(to)) => When::Time(to.plus_us(-1)),
-        (None, None) => When::Now,
+    // A later page ends where the first one did. One without an end covers all that is durable, and says up to when:
+    // the next statement goes on from there without a line lost or repeated.
+    let newest = ledger.now().max(ledger.reading.durable_time().plus_us(1));
+    let (to, until) = match cursor {
+        Some([seq, _, to]) => (Timestamp(to as i64), When::Seq(seq)),
+        None => {
+            let to = to.unwrap_or(newest);
+            (to, When::Time(to.plus_us(-1)))
+        }
     };
-    let now = ledger.now();
     let closing = ledger.reading.bound(book, until).await?;
     let asset = asset_of(&ledger, account, only, closing)?;
-    let asked = Asked { account, asset, from, to: to.unwrap_or(now), opening, closing };
+    let asked = Asked { account, asset, from, to, opening, closing };
     if csv {
         // Reads up to fifty thousand records: off the threads that answer others.
         let written = tokio::task::spawn_blocking(move || as_csv(&ledger, book, &asked)).await;
         let fault = |fault| crate::reading::unreadable(&std::io::Error::other(fault));
         return Ok(written.map_err(fault)??);
     }
-    as_json(&ledger, book, &asked, limit, cursor.map(|[_, place]| place))
+    as_json(&ledger, book, &asked, limit, cursor.map(|[_, place, _]| place))
 }
 
 /// A time that has passed.
@@ -203,7 +208,8 @@ fn as_json(
         history_row(ledger, book, &mut json, row, normal);
     }
     json.close(b']');
-    let next = next.map(|place| Cursor::new(CURSOR_STATEMENT, &[asked.closing.seq, place]));
+    let next =
+        next.map(|place| Cursor::new(CURSOR_STATEMENT, &[asked.closing.seq, place, asked.to.0 as u64]));
     json.maybe("next_cursor", next.map(|cursor| cursor.show()).as_deref());
     json.close(b'}');
     Ok(Answer::ok(json.done()))
@@ -219,18 +225,24 @@ fn stand(json: &mut Json, name: &str, counters: &Counters, asset: Asset, normal:
 }
 
 fn as_csv(ledger: &Ledger, book: BookNo, asked: &Asked) -> Result<Answer, Problem> {
-    let (rows, next) = asked.page(ledger, MAX_LINES, None)?;
-    if next.is_some() {
-        let detail = format!("there are more than {MAX_LINES} lines in this time; ask for a shorter one");
-        return Err(slugs::invalid("?from", "invalid-value", detail));
-    }
     let (asset, normal) =
         (ledger.reading.asset(book, asked.asset), ledger.reading.kind(asked.account).normal_side());
     let mut text = String::from(CSV_HEAD);
-    for row in &rows {
-        csv_line(&mut text, row, asset, normal);
+    let (mut after, mut lines) = (None, 0);
+    // Records can be large, lines are not: few records at a time.
+    loop {
+        let (rows, next) = asked.page(ledger, LINES_AT_ONCE, after)?;
+        rows.iter().for_each(|row| csv_line(&mut text, row, asset, normal));
+        lines += rows.len();
+        if next.is_none() {
+            return Ok(Answer::ok(text).csv());
+        }
+        if lines >= MAX_LINES {
+            let detail = format!("there are more than {MAX_LINES} lines in this time; ask for a shorter one");
+            return Err(slugs::invalid("?from", "invalid-value", detail));
+        }
+        after = next;
     }
-    Ok(Answer::ok(text).csv())
 }
 
 fn csv_line(text: &mut String, row: &HistoryRow, asset: Asset, normal: Direction) {
@@ -256,10 +268,15 @@ fn csv_line(text: &mut String, row: &HistoryRow, asset: Asset, normal: Direction
         if place > 0 {
             text.push(',');
         }
-        csv_field(text, field);
+        // A free text that a spreadsheet would take for a formula is shown as text.
+        let is_formula = place >= FREE_TEXT && field.starts_with(['=', '+', '-', '@']);
+        csv_field(text, &if is_formula { format!("'{field}") } else { field.clone() });
     }
     text.push('\n');
 }
+
+/// The fields from this one on are the callers' own words.
+const FREE_TEXT: usize = 9;
 
 /// A field as RFC 4180 has it: quoted where a comma, a quote or a line's end stands in it.
 fn csv_field(text: &mut String, field: &str) {

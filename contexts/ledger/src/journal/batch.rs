@@ -121,7 +121,7 @@ impl Core {
             let moment = Moment { book: job.book, now, ids: &*ids, facts: &self.lookup };
             let mut decisions = Vec::new();
             match decide(&mut self.state, moment, request, job.manner, &mut decisions) {
-                Ok(()) => decisions.iter().for_each(|decision| self.lookup.note(decision)),
+                Ok(()) => decisions.iter().for_each(|decision| self.lookup.note(decision, &self.state)),
                 Err(stop) => {
                     stopped = Some((place, stop));
                     break;

@@ -50,6 +50,8 @@ pub fn copy(
     progress: &mut dyn FnMut(Progress),
 ) -> io::Result<Option<Copied>> {
     let Some((segments, identity)) = Segments::open(from.clone())? else { return Ok(None) };
+    // Its names say how far the journal was durable before the copy began.
+    let durable = from.list()?.iter().filter_map(|name| snapshot_position(name)).max().unwrap_or(0);
     let mut follower = Follower::new(&segments, nothing().place);
     let mut target: Option<Target> = None;
     let mut frames = 0;
@@ -71,6 +73,12 @@ pub fn copy(
         progress(Progress { done: follower.place().position, most: newest.start + newest.room });
     }
     let end = follower.place().position;
+    if end < durable {
+        return Err(damage(format_args!(
+            "the journal ends at position {end}, and a snapshot was made at {durable}: what the disk had confirmed is \
+             missing, and a copy would hide it"
+        )));
+    }
     let last = match target {
         Some(last) => last,
         // No frame yet: the first segment alone.

@@ -136,11 +136,9 @@ impl Engine {
         let (send, receive) = sync_channel::<Handed>(1);
         let mut threads = self.threads.lock();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let shared = self.shared.clone();
-        threads.push(
-            named("ledger-sequence")
-                .spawn(move || Sequencer { core, shared, settings, send, names: 0 }.run())?,
-        );
+        let (shared, rotated_at) = (self.shared.clone(), core.lookup.start);
+        let sequencer = Sequencer { core, shared, settings, send, names: 0, rotated_at };
+        threads.push(named("ledger-sequence").spawn(move || sequencer.run())?);
         let shared = self.shared.clone();
         threads.push(named("ledger-write").spawn(move || write_groups(writer, &shared, &receive))?);
         let shared = self.shared.clone();
@@ -193,6 +191,10 @@ impl Engine {
         let mut queue = self.shared.queue.lock();
         if queue.closing {
             return Err(Unanswered(unavailable("The server is stopping.")));
+        }
+        // Asked again: the queue may have been emptied for good while this one waited for it.
+        if self.is_poisoned() {
+            return Err(Unanswered(poisoned()));
         }
         if queue.jobs.len() + queue.bulk.len() >= MAX_WAITING {
             let mut problem = Problem::new(&LEDGER_BUSY, "Too many commands are waiting. Try again shortly.");

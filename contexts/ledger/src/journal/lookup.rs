@@ -8,12 +8,13 @@ use super::keys::{KeyHash, Keyed};
 use super::names::Names;
 use super::record::{Record, decode_record};
 use super::segments::{Segments, damage};
-use crate::accounts::model::Settings;
+use crate::accounts::model::{AccountNo, Settings};
 use crate::books::model::BookNo;
 use crate::decide::Facts;
 use crate::effect::{Decision, Effect};
 use crate::entries::model::{EntryFacts, EntryPosting, Posting};
 use crate::holds::model::{HoldAction, HoldState};
+use crate::state::State;
 use hashbrown::HashMap;
 use kernel::Id;
 use std::cell::RefCell;
@@ -40,11 +41,12 @@ pub struct Lookup {
     pub overlay: RefCell<Option<Overlay>>,
 }
 
-/// Entries and closed holds of the batch being decided.
+/// Entries, closed holds and settings of the batch being decided.
 #[derive(Default)]
 pub struct Overlay {
     entries: HashMap<Id, EntryFacts>,
     closed: HashMap<Id, HoldState>,
+    settings: HashMap<AccountNo, Settings>,
 }
 
 impl Lookup {
@@ -67,7 +69,7 @@ impl Lookup {
     }
 
     /// Notes what a decision of an atomic batch will be known by.
-    pub fn note(&self, decision: &Decision) {
+    pub fn note(&self, decision: &Decision, state: &State) {
         let mut overlay = self.overlay.borrow_mut();
         let Some(overlay) = overlay.as_mut() else { return };
         let facts = |postings: &[Posting], is_reversal| EntryFacts {
@@ -93,6 +95,13 @@ impl Lookup {
                 if hold.state != HoldState::Open {
                     overlay.closed.insert(*hold_id, hold.state);
                 }
+            }
+            Effect::Opened(opened) => {
+                let account = state.directory.by_id(decision.book, opened.id).expect("it was just opened");
+                overlay.settings.insert(account, opened.settings.clone());
+            }
+            Effect::Changed { account, settings } => {
+                overlay.settings.insert(*account, settings.clone());
             }
             _ => {}
         }
@@ -190,7 +199,11 @@ impl Facts for Lookup {
         }))
     }
 
-    fn settings(&self, newest: u64) -> io::Result<Settings> {
+    fn settings(&self, account: AccountNo, newest: u64) -> io::Result<Settings> {
+        let overlay = self.overlay.borrow();
+        if let Some(settings) = overlay.as_ref().and_then(|overlay| overlay.settings.get(&account)) {
+            return Ok(settings.clone());
+        }
         match self.record(newest)?.effect {
             Effect::Opened(opened) => Ok(opened.settings),
             Effect::Changed { settings, .. } => Ok(settings),

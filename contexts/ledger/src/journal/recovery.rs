@@ -83,7 +83,8 @@ fn reaches_snapshots(disk: &dyn Disk, end: Place) -> io::Result<()> {
         None => Ok(()),
         Some(name) => Err(damage(format_args!(
             "the journal ends at position {}, and {name} was made when it was longer: what the disk had \
-             confirmed is missing. Nothing was changed. Restore the newest backup into a new directory, or \
+             confirmed is missing (or this directory was copied file by file from a running server, which \
+             `concord backup` is for). Nothing was changed. Restore the newest backup into a new directory, or \
              repair the file system and start again",
             end.position
         ))),

@@ -33,9 +33,17 @@ pub(super) struct Queue {
     pub jobs: VecDeque<Job>,
     pub bulk: VecDeque<Box<OpenBatch>>,
     pub writer_free: bool,
-    pub failed: Option<Box<(Handed, String)>>,
+    pub failed: Option<Box<Failed>>,
     pub closing: bool,
     pub sleeping: bool,
+}
+
+/// A write that failed, or a thread that ended.
+pub(super) struct Failed {
+    /// The group that was being written, if it is still there.
+    handed: Option<Handed>,
+    /// Why.
+    fault: String,
 }
 
 /// What the threads share.
@@ -59,7 +67,9 @@ pub(super) struct Sequencer {
     pub shared: Arc<Shared>,
     pub settings: Settings,
     pub send: SyncSender<Handed>,
+    /// Names since the last checkpoint began, and where that was.
     pub names: u64,
+    pub rotated_at: u64,
 }
 
 impl Sequencer {
@@ -69,7 +79,7 @@ impl Sequencer {
         let mut taken = VecDeque::new();
         loop {
             let (mut slice, closing) = match self.await_work(&mut taken) {
-                Work::Failed(failed) => return self.fail(failed.0, &failed.1, taken),
+                Work::Failed(failed) => return self.fail(*failed, taken),
                 Work::Some { slice, closing } => (slice, closing),
             };
             self.take_all(&mut taken);
@@ -107,7 +117,7 @@ impl Sequencer {
             if resting && queue.writer_free && !self.core.has_group() {
                 let generation = self.core.lookup.index.rotate();
                 *shared.checkpoint.lock() = Some((self.core.lookup.start, generation));
-                self.names = 0;
+                (self.names, self.rotated_at) = (0, self.core.lookup.start);
                 shared.rest.hurry(queue.closing);
                 resting = false;
             }
@@ -134,7 +144,8 @@ impl Sequencer {
     /// Where others want the processor they go first, and what they hand over meanwhile joins the group: a busy
     /// machine makes larger groups, an idle one is not kept waiting. Whether anything came.
     fn gather(&self, taken: &mut VecDeque<Job>) -> bool {
-        if !self.core.has_group() || !self.shared.queue.lock().writer_free {
+        let full = self.core.group_bytes() >= GROUP_BYTES;
+        if full || !self.core.has_group() || !self.shared.queue.lock().writer_free {
             return false;
         }
         std::thread::yield_now();
@@ -142,11 +153,17 @@ impl Sequencer {
         !taken.is_empty()
     }
 
+    /// Takes jobs until there are no more or the group is full; what is left goes back to the front of the queue.
     fn take_all(&mut self, taken: &mut VecDeque<Job>) {
         while !taken.is_empty() {
             self.fetch(taken);
-            for job in taken.drain(..taken.len().min(AHEAD)) {
-                self.take(job);
+            for _ in 0..taken.len().min(AHEAD) {
+                if self.core.group_bytes() >= GROUP_BYTES {
+                    let mut queue = self.shared.queue.lock();
+                    taken.drain(..).rev().for_each(|job| queue.jobs.push_front(job));
+                    return;
+                }
+                self.take(taken.pop_front().expect("as many as were counted"));
             }
         }
     }
@@ -194,7 +211,8 @@ impl Sequencer {
         let handed = self.core.hand_over();
         self.shared.open_holds.store(self.core.state.holds.len() as u64, Ordering::Relaxed);
         self.names += handed.names.len() as u64;
-        if self.names >= self.settings.checkpoint_names / 2 {
+        let bytes = self.core.lookup.start - self.rotated_at;
+        if self.names >= self.settings.checkpoint_names / 2 || bytes >= self.settings.checkpoint_bytes / 2 {
             // The next checkpoint must not find this one under way.
             self.shared.rest.hurry(true);
         }
@@ -212,7 +230,8 @@ impl Sequencer {
     }
 
     /// A write failed: everybody is told, nothing more is decided.
-    fn fail(mut self, mut handed: Handed, fault: &str, taken: VecDeque<Job>) {
+    fn fail(mut self, failed: Failed, taken: VecDeque<Job>) {
+        let Failed { handed, fault } = failed;
         tracing::error!(
             fault,
             "a write to the journal failed; the ledger is read-only until it is restarted"
@@ -220,7 +239,9 @@ impl Sequencer {
         self.shared.poisoned.store(true, Ordering::Release);
         let mut next = self.core.hand_over();
         self.shared.view.poison();
-        handed.fail(&outcome_unknown());
+        if let Some(mut handed) = handed {
+            handed.fail(&outcome_unknown());
+        }
         next.fail(&outcome_unknown());
         let (jobs, bulk) = {
             let mut queue = self.shared.queue.lock();
@@ -232,7 +253,7 @@ impl Sequencer {
 }
 
 enum Work {
-    Failed(Box<(Handed, String)>),
+    Failed(Box<Failed>),
     Some { slice: Option<Box<OpenBatch>>, closing: bool },
 }
 
@@ -253,7 +274,7 @@ pub(super) fn write_groups(mut writer: Writer, shared: &Arc<Shared>, receive: &R
             }
             Err(fault) => {
                 let mut queue = shared.queue.lock();
-                queue.failed = Some(Box::new((handed, fault.to_string())));
+                queue.failed = Some(Box::new(Failed { handed: Some(handed), fault: fault.to_string() }));
                 queue.sleeping = false;
                 shared.wake.notify_one();
                 return;
@@ -275,5 +296,9 @@ impl Drop for Alarm {
         let mut queue = self.0.queue.lock();
         queue.jobs.clear();
         queue.bulk.clear();
+        let fault = "a thread of the ledger ended in a panic".to_owned();
+        queue.failed.get_or_insert_with(|| Box::new(Failed { handed: None, fault }));
+        queue.sleeping = false;
+        self.0.wake.notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! Writing groups: one frame, one write, one sync; then readers see it and callers are answered.
 //! A write or sync that fails leaves what is on the disk unknown: nothing is written after it.
 
-use super::frame::build;
+use super::frame::{MAX_FRAME, build};
 use super::group::Handed;
 use super::scan::Place;
 use super::segments::{Identity, SEGMENT_HEAD, Segments};
@@ -35,6 +35,7 @@ impl Writer {
             return Ok(());
         }
         assert_eq!(sealed.position, self.place.position, "groups are written in order");
+        assert!(sealed.extent <= MAX_FRAME as u64, "a group that no start could read is not written");
         let segment = self.segments.last();
         if sealed.position - segment.start + sealed.extent > segment.room {
             self.segments.activate(self.identity, sealed.position, sealed.extent)?;

@@ -153,9 +153,9 @@ impl Core {
         self.lookup.names.insert(key, position);
     }
 
-    /// Whether there is something to hand over.
+    /// Whether there is something to hand over: records, somebody who waits, or a time that readers wait for.
     pub fn has_group(&self) -> bool {
-        self.lookup.contents.count > 0 || !self.waiters.is_empty()
+        self.lookup.contents.count > 0 || !self.waiters.is_empty() || self.time.is_some()
     }
 
     /// Whether somebody waits for the group being filled.

@@ -24,7 +24,7 @@ use crate::journal::keys::Keyed;
 use crate::journal::segments::Segments;
 use crate::journal::view::{Durable, View};
 use crate::refusal::{LEDGER_UNAVAILABLE, NOT_YET_VISIBLE};
-use kernel::{Problem, Tenant};
+use kernel::{Problem, Tenant, Timestamp};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,11 @@ impl Reading {
     /// The book of a tenant, if it was ever used.
     pub fn book(&self, tenant: &Tenant) -> Option<BookNo> {
         self.shelf.view.book_of(tenant)
+    }
+
+    /// Time of the newest durable group.
+    pub fn durable_time(&self) -> Timestamp {
+        self.shelf.view.durable().time
     }
 
     /// Number of a book's newest durable record.

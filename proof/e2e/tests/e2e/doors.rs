@@ -60,11 +60,30 @@ fn the_open_door_is_for_this_machine() {
     let server = Server::start(folder.path());
     let mut client = server.client();
     let mut ask = |name, value: &str| client.call("GET", "/v1/accounts", &[(name, value)], None);
-    for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.9.9.9:1", "[::1]:8080"] {
+    for host in
+        ["localhost", "LOCALHOST.:8080", "127.0.0.1", "127.9.9.9:1", "[::1]:8080", "[::ffff:127.0.0.1]"]
+    {
         ask("Host", host).ok(200);
     }
+    for origin in ["http://localhost:8080", "http://127.0.0.1", "https://[::1]:1"] {
+        ask("Origin", origin).ok(200);
+    }
+    // A page elsewhere can have a browser send requests here, if not read the answers.
+    for origin in
+        ["https://evil.example", "null", "http://localhost.evil.example", "http://localhost@evil.example"]
+    {
+        ask("Origin", origin).refused(401, "unauthenticated");
+    }
     // A name that somebody has lead here, as a page in a browser can.
-    for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1", "[2001:db8::1]"] {
+    for host in [
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "10.0.0.1",
+        "[2001:db8::1]",
+        "[::1]evil",
+        "localhost:x",
+    ] {
         ask("Host", host).refused(401, "unauthenticated");
     }
     for other in ["Basic dTpw", "Bearer", "x"] {
