@@ -3,7 +3,7 @@
 use crate::bench::BenchCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernel::caller::DEFAULT_TENANT;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Concord: the money core you run yourself.
 #[derive(Debug, Parser)]
@@ -69,11 +69,12 @@ Examples:
   CONCORD__SERVER__LISTEN=127.0.0.1:9000 concord config
   concord config --config /etc/concord.toml --json")]
     Config(ServerFlags),
-    /// Look into the books: verify the journal, print the trial balance.
+    /// Look into the books: verify the journal, print the trial balance, export entries.
     #[command(after_help = "\
 Examples:
   concord ledger verify
-  concord ledger trial-balance --at 2026-01-31T23:59:59Z")]
+  concord ledger trial-balance --at 2026-01-31T23:59:59Z
+  concord ledger export --output books.journal")]
     Ledger {
         /// What to look for.
         #[command(subcommand)]
@@ -160,6 +161,56 @@ Examples:
   concord ledger trial-balance --tenant acme --at 1200 --json
   CONCORD_API_KEY=ck_… concord ledger trial-balance --server http://127.0.0.1:8080")]
     TrialBalance(TrialFlags),
+    /// Write every entry of a book to a file: an hledger journal, CSV or NDJSON.
+    #[command(after_help = "\
+The files are read, also beside a server that runs on them, and the book is written as it stood when
+the command began: entries, reversals and captures in the order of their numbers, on the day they
+count (UTC). What is still held is left out, and said so. Texts that hledger cannot carry as they are
+go into tags whose name ends in %, which an import reads back.
+
+Examples:
+  concord ledger export --output books.journal
+  concord ledger export | hledger -f - balance
+  concord ledger export --format csv --output entries.csv
+  concord ledger export --tenant acme --format ndjson | jq .postings")]
+    Export(ExportFlags),
+}
+
+/// What to export, and how.
+#[derive(Debug, Args)]
+pub struct ExportFlags {
+    /// The layout; by default the file's ending says it, else hledger.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<BookFormat>,
+    /// The file; it has its name only once it is whole. Without it the text goes to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Whose book.
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    pub tenant: String,
+}
+
+/// A layout of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BookFormat {
+    /// A plain-text journal.
+    Hledger,
+    /// A posting a row.
+    Csv,
+    /// An entry a line.
+    Ndjson,
+}
+
+impl BookFormat {
+    /// What a file's ending says.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "journal" | "hledger" | "j" => Some(Self::Hledger),
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
 }
 
 /// Which trial balance.
