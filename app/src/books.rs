@@ -1,8 +1,8 @@
-//! What an entry of the ledger is in a file: which field travels as which tag.
+//! What an entry of the ledger is in a file, and back: which field travels as which tag, the same way out and in.
 
-use formats::hledger::{AccountClass, Status, Transaction};
-use kernel::{Id, id::prefix};
-use ledger::accounts::model::AccountKind;
+use formats::hledger::{AccountClass, Status, Tag, Transaction};
+use kernel::{Id, Timestamp, id::prefix};
+use ledger::accounts::model::{AccountKind, Text};
 use ledger::entries::model::Details;
 
 /// The entry's id.
@@ -28,6 +28,15 @@ const COMMENT: &str = "comment";
 
 const RESERVED: [&str; 7] = [ENTRY, REVERSES, CAPTURES, REFERENCE, UNIQUE_REF, PARTY, EFFECTIVE_AT];
 
+/// What a transaction's tags and texts say of an entry.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Its own id, where the file gives one.
+    pub id: Option<Id>,
+    /// Its details; the effective time only where a tag gives one.
+    pub details: Details,
+}
+
 /// Puts an entry's details and names into a transaction. `date_us` is midnight of the transaction's date.
 pub fn tell(transaction: &mut Transaction, id: Id, details: Option<&Details>, date_us: i64) {
     let tags = &mut transaction.tags;
@@ -51,6 +60,61 @@ pub fn tell(transaction: &mut Transaction, id: Id, details: Option<&Details>, da
                 transaction.tags.push((format!("{META}{name}"), value.to_owned()));
             }
             (name, value) => transaction.tags.push((name.to_owned(), value.to_owned())),
+        }
+    }
+}
+
+/// What a transaction says of an entry besides its postings. Tags of postings become the entry's own: the ledger
+/// keeps texts for the whole entry.
+pub fn read(transaction: &Transaction) -> Told {
+    let mut told = Told::default();
+    let mut metadata: Vec<Tag> = Vec::new();
+    let postings = transaction.postings.iter().flat_map(|posting| &posting.tags);
+    for (name, value) in transaction.tags.iter().chain(postings) {
+        let some = || Some(value.as_str().into());
+        let details = &mut told.details;
+        match name.as_str() {
+            ENTRY if Id::parse(value, prefix::ENTRY).is_ok() => {
+                told.id = Id::parse(value, prefix::ENTRY).ok();
+            }
+            REFERENCE if details.reference.is_none() && !value.is_empty() => details.reference = some(),
+            UNIQUE_REF if details.unique_ref.is_none() && !value.is_empty() => details.unique_ref = some(),
+            PARTY if details.party.is_none() && !value.is_empty() => details.party = some(),
+            EFFECTIVE_AT if details.effective_at.is_none() && Timestamp::parse(value).is_ok() => {
+                details.effective_at = Timestamp::parse(value).ok();
+            }
+            name => note(&mut metadata, name.strip_prefix(META).unwrap_or(name), value),
+        }
+    }
+    match transaction.status {
+        Status::Unmarked => {}
+        Status::Pending => note(&mut metadata, STATUS, "!"),
+        Status::Cleared => note(&mut metadata, STATUS, "*"),
+    }
+    if let Some(code) = &transaction.code {
+        note(&mut metadata, CODE, code);
+    }
+    let comments = transaction.postings.iter().map(|posting| &posting.comment);
+    for comment in std::iter::once(&transaction.comment).chain(comments).filter(|text| !text.is_empty()) {
+        note(&mut metadata, COMMENT, comment);
+    }
+    metadata.sort();
+    let description = Some(transaction.description.as_str()).filter(|text| !text.is_empty());
+    told.details.text = Text {
+        description: description.map(Into::into),
+        metadata: metadata.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+    };
+    told
+}
+
+/// Adds a value under a name; a second one of the same name goes behind the first.
+fn note(metadata: &mut Vec<Tag>, name: &str, value: &str) {
+    match metadata.iter_mut().find(|(known, _)| known == name) {
+        None => metadata.push((name.to_owned(), value.to_owned())),
+        Some((_, known)) if known == value => {}
+        Some((_, known)) => {
+            known.push(if name == COMMENT { '\n' } else { ',' });
+            known.push_str(value);
         }
     }
 }

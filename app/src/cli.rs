@@ -69,12 +69,13 @@ Examples:
   CONCORD__SERVER__LISTEN=127.0.0.1:9000 concord config
   concord config --config /etc/concord.toml --json")]
     Config(ServerFlags),
-    /// Look into the books: verify the journal, print the trial balance, export entries.
+    /// Look into the books: verify the journal, print the trial balance, export and import entries.
     #[command(after_help = "\
 Examples:
   concord ledger verify
   concord ledger trial-balance --at 2026-01-31T23:59:59Z
-  concord ledger export --output books.journal")]
+  concord ledger export --output books.journal
+  concord ledger import books.journal")]
     Ledger {
         /// What to look for.
         #[command(subcommand)]
@@ -174,6 +175,70 @@ Examples:
   concord ledger export --format csv --output entries.csv
   concord ledger export --tenant acme --format ndjson | jq .postings")]
     Export(ExportFlags),
+    /// Post the entries of an hledger journal to a book.
+    #[command(after_help = "\
+No server may run on the data directory. The file is read twice, line by line. Accounts open on first
+use, with the type of an `account` directive, else of their first name (assets, liabilities, equity,
+income or revenues, expenses), else the default; commodities become assets with the decimals seen. An
+entry counts from its date, midnight UTC. Balance assertions are checked. An entry's id comes from its
+text, so importing a file again posts only what is new in it.
+
+What cannot be taken as it is (costs, virtual postings, automatic and periodic entries, entries under
+an alias) is told with line, text and reason and put into the file of rejects; the exit code is 1.
+
+Examples:
+  concord ledger import books.journal
+  concord ledger import books.journal --strict --rejects bad.journal
+  concord ledger import old.journal --tenant acme --default-type liability --commodity 'h=HOURS' --json")]
+    Import(ImportFlags),
+}
+
+/// What to import, and how.
+#[derive(Debug, Args)]
+pub struct ImportFlags {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The layout, where the file's ending says another.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ImportFormat>,
+    /// Post nothing if anything is rejected that can be judged beforehand.
+    #[arg(long)]
+    pub strict: bool,
+    /// Where rejected blocks go [default: FILE.rejects].
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Type of accounts whose name says none.
+    #[arg(long, value_name = "TYPE", default_value = "asset")]
+    pub default_type: DefaultType,
+    /// The code of a commodity that is none; may be given several times.
+    #[arg(long, value_name = "SYMBOL=CODE")]
+    pub commodity: Vec<String>,
+    /// Whose book.
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    pub tenant: String,
+}
+
+/// A layout that is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    /// A plain-text journal.
+    Hledger,
+}
+
+/// Types of accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DefaultType {
+    /// Normal side debit.
+    Asset,
+    /// Normal side credit.
+    Liability,
+    /// Normal side credit.
+    Equity,
+    /// Normal side credit.
+    Income,
+    /// Normal side debit.
+    Expense,
 }
 
 /// What to export, and how.

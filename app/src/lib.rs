@@ -11,6 +11,7 @@ mod client;
 pub mod config;
 pub mod data_dir;
 mod export;
+mod import;
 mod metrics;
 mod output;
 mod problems;
@@ -81,6 +82,9 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
         }
         Command::Ledger { command: LedgerCommand::Export(flags) } => {
             blocking(export::run(flags, &load(Vec::new())?, output))
+        }
+        Command::Ledger { command: LedgerCommand::Import(flags) } => {
+            blocking(import::run(flags, &load(Vec::new())?, output))
         }
         Command::Admin { command: AdminCommand::Clock { command } } => {
             let ClockCommand::Confirm { server, reason } = command;

@@ -9,6 +9,7 @@ mod server;
 use hledger::{Hledger, trial};
 use serde_json::{Value, json};
 use server::{Running, run};
+use std::path::Path;
 
 /// Entries of a generated book.
 const ENTRIES: u64 = 120;
@@ -93,7 +94,7 @@ fn hledger_agrees_with_a_generated_book() {
 }
 
 /// CSV and NDJSON have the same entries, and their sums are zero.
-fn rows_say_the_same(folder: &std::path::Path, entries: u64) {
+fn rows_say_the_same(folder: &Path, entries: u64) {
     let done = run(folder, "ledger export --output books.ndjson");
     assert!(done.out.contains("exported"), "{}", done.err);
     let text = std::fs::read_to_string(folder.join("books.ndjson")).unwrap();
@@ -132,4 +133,194 @@ fn an_export_that_fails_leaves_nothing() {
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("tenant acme has no book"), "{}", refused.err);
     server.stop();
+}
+
+/// What an export says of a book, without the ids: those of another book are others.
+fn without_ids(folder: &Path, data: &str) -> String {
+    let text = run(folder, &format!("ledger export --data-dir {data}")).out;
+    assert!(text.contains("\n20"), "{text}");
+    text.lines()
+        .filter(|line| !line.trim().starts_with("; entry:"))
+        .fold(String::new(), |out, line| out + line + "\n")
+}
+
+#[test]
+fn an_export_is_imported_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start(folder.path());
+    generate(&server);
+    server.stop();
+    run(folder.path(), "ledger export --output one.journal");
+    let done = run(folder.path(), "ledger import one.journal --data-dir second --strict --json");
+    assert_eq!(done.code, 0, "{} {}", done.out, done.err);
+    assert_eq!(trial(folder.path(), "second"), trial(folder.path(), "data"));
+    run(folder.path(), "ledger export --data-dir second --output two.journal");
+    // A journal says days, so those of the second book are midnights; from there on nothing changes.
+    let done = run(folder.path(), "ledger import two.journal --data-dir third --strict");
+    assert_eq!(done.code, 0, "{} {}", done.out, done.err);
+    assert_eq!(without_ids(folder.path(), "third"), without_ids(folder.path(), "second"));
+    assert_eq!(trial(folder.path(), "third"), trial(folder.path(), "data"));
+    assert_eq!(run(folder.path(), "ledger verify --data-dir third").code, 0);
+    // Its own export changes nothing.
+    let again = run(folder.path(), "ledger import two.journal --data-dir second --json").json();
+    assert_eq!((&again["posted"], &again["rejected"]), (&json!(0), &json!(0)), "{again}");
+    if let Some(hledger) = Hledger::find() {
+        hledger.check(&folder.path().join("two.journal"));
+        assert_eq!(hledger.balance(&folder.path().join("two.journal")), trial(folder.path(), "third"));
+    }
+}
+
+const JOURNAL: &str = "\
+; what people write
+account wallets     ; type: L
+commodity 1,000.00 EUR
+D 1,000.00 EUR
+
+2024-01-01 * (17) opening | the year  ; by:ada, with a word
+    assets:bank:main    1,000.00 EUR
+    equity:opening
+
+2024-01-02 bread
+    expenses:food   2.50   ; vat:0.17
+    assets:bank:main   = 997.50
+
+2024-01-02 bread
+    expenses:food   2.50 EUR
+    assets:bank:main  -2.50 EUR = 997.50 EUR
+
+2024-01-02 bread
+    expenses:food   2.50 EUR
+    assets:bank:main  -2.50 EUR =* 995 EUR
+
+2024-01-03 ! a trip
+    expenses:travel    $10
+    expenses:tea    3 GREEN.TEA-1
+    wallets:ada
+
+2024-01-04 shares
+    assets:shares   1 X @ 10 EUR
+    assets:bank:main
+
+2024-01-05 envelope
+    assets:bank:main   1 EUR
+    income:gifts
+    (budget)  1 EUR
+
+2024-01-06 nothing adds up
+    assets:bank:main   1 EUR
+    income:gifts   -2 EUR
+
+2024-01-06 a wrong balance
+    assets:bank:main   1 EUR = 7 EUR
+    income:gifts
+
+2024-01-06 gift
+    assets:bank:main   0.001 EUR
+    income:gifts
+
+2999-01-01 later
+    assets:bank:main   1 EUR
+    income:gifts
+
+~ monthly
+    assets:bank:main   1 EUR
+    income:gifts
+";
+
+#[test]
+fn what_people_write_is_posted_once_and_the_rest_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("a.journal"),
+        JOURNAL.replace("3 GREEN.TEA-1", "3.125 \"GREEN.TEA-1\""),
+    )
+    .unwrap();
+    let strict = run(folder.path(), "ledger import a.journal --strict");
+    assert_eq!((strict.code, strict.out.as_str()), (1, ""), "{}", strict.err);
+    assert!(
+        strict.err.contains("rejected and put into a.journal.rejects; nothing was posted"),
+        "{}",
+        strict.err
+    );
+    let nothing = run(folder.path(), "ledger export");
+    assert!(!nothing.out.contains("20"), "{}", nothing.out);
+
+    let done = run(folder.path(), "ledger import a.journal --rejects bad.journal");
+    assert_eq!(
+        (done.code, done.out.as_str()),
+        (1, "4 posted, 0 already there, 8 rejected\n"),
+        "{}",
+        done.err
+    );
+    insta::assert_snapshot!(
+        "import_rejects",
+        std::fs::read_to_string(folder.path().join("bad.journal")).unwrap()
+    );
+    insta::assert_snapshot!("import_told", done.err);
+    insta::assert_snapshot!("import_exported", without_ids(folder.path(), "data"));
+    let trial = run(folder.path(), "ledger trial-balance").out;
+    insta::assert_snapshot!("import_trial", trial);
+
+    // The same again changes nothing; what is new in it is posted, wherever it stands.
+    let digest = || run(folder.path(), "ledger verify --json").json()["books"][0]["digest"].clone();
+    let before = digest();
+    let again = run(folder.path(), "ledger import a.journal");
+    assert_eq!(again.out, "0 posted, 4 already there, 8 rejected\n");
+    assert_eq!(digest(), before);
+    let more = format!(
+        "2024-01-01 first of all\n  assets:bank:main  1 EUR\n  income:gifts\n\n{JOURNAL}\n2024-01-02 bread\n    expenses:food   2.50 EUR\n    assets:bank:main  -2.50 EUR = 997.50 EUR\n"
+    );
+    std::fs::write(
+        folder.path().join("a.journal"),
+        more.replace("3 GREEN.TEA-1", "3.125 \"GREEN.TEA-1\"").replace('=', ";"),
+    )
+    .unwrap();
+    let more = run(folder.path(), "ledger import a.journal --json").json();
+    assert!(more["posted"].as_u64().unwrap() >= 2, "{more}");
+}
+
+#[test]
+fn an_import_that_cannot_be_done_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, code, what) in [
+        ("ledger import missing.journal", 1, "No such file"),
+        ("ledger import .", 1, "is no regular file"),
+        ("ledger import a.csv", 2, "FILE: ends in .csv"),
+        ("ledger import a.journal --tenant A", 2, "--tenant"),
+        ("ledger import a.journal --commodity x", 2, "--commodity: must be SYMBOL=CODE"),
+        ("ledger import a.journal --commodity x=y", 2, "--commodity: an asset code"),
+        ("ledger import a.journal --default-type odd", 2, "possible values"),
+    ] {
+        let refused = run(folder.path(), line);
+        assert_eq!((refused.code, refused.out.as_str()), (code, ""), "{line}: {}", refused.err);
+        assert!(refused.err.contains(what), "{line}: {}", refused.err);
+        assert!(!folder.path().join("data").exists(), "{line}");
+    }
+    std::fs::write(folder.path().join("a.journal"), "2024-01-01 x\n a  1 h\n b  -1 h\n").unwrap();
+    let server = Running::start(folder.path());
+    let refused = run(folder.path(), "ledger import a.journal");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("is in use by process"), "{}", refused.err);
+    server.stop();
+    let refused = run(folder.path(), "ledger import a.journal");
+    assert!(refused.err.contains("--commodity 'h=CODE' gives it one"), "{}", refused.err);
+    let done =
+        run(folder.path(), "ledger import a.journal --commodity h=HOURS --tenant acme --default-type income");
+    assert_eq!(done.out, "1 posted, 0 already there, 0 rejected\n", "{}", done.err);
+    let table = run(folder.path(), "ledger trial-balance --tenant acme --json").json();
+    assert_eq!(
+        (&table["data"][0]["type"], &table["data"][0]["currency"]),
+        (&json!("income"), &json!("HOURS"))
+    );
+}
+
+#[test]
+fn assertions_of_a_file_without_order_are_judged_by_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "2024-02-01 x\n a  1 EUR = 3 EUR\n b\n\n2024-01-01 y\n a  2 EUR = 2 EUR\n b\n\n\
+                2024-03-01 z\n a  1 EUR = 3 EUR\n b\n";
+    std::fs::write(folder.path().join("a.journal"), text).unwrap();
+    let done = run(folder.path(), "ledger import a.journal --json");
+    let said = done.json();
+    assert_eq!((&said["posted"], &said["first_rejected"][0]["line"]), (&json!(2), &json!(9)), "{said}");
 }

@@ -15,6 +15,7 @@ mod schemas;
 mod trial;
 
 pub use batches::Unrun;
+pub use parse::{MAX_DESCRIPTION, MAX_WORD, METADATA};
 pub use schemas::schemas;
 
 use crate::books::model::BookNo;
