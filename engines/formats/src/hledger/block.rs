@@ -255,6 +255,9 @@ fn settle(drafts: Vec<Draft>) -> Result<Vec<Posting>, Reason> {
             }
         }
     }
+    if postings.is_empty() {
+        return Err("the entry moves nothing".into());
+    }
     Ok(postings)
 }
 
