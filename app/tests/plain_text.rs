@@ -5,6 +5,8 @@
 mod hledger;
 #[path = "plain_text/server.rs"]
 mod server;
+#[path = "plain_text/writing.rs"]
+mod writing;
 
 use hledger::{Hledger, trial};
 use serde_json::{Value, json};
@@ -323,4 +325,47 @@ fn assertions_of_a_file_without_order_are_judged_by_date() {
     let done = run(folder.path(), "ledger import a.journal --json");
     let said = done.json();
     assert_eq!((&said["posted"], &said["first_rejected"][0]["line"]), (&json!(2), &json!(9)), "{said}");
+}
+
+#[test]
+fn hledger_agrees_with_an_imported_book() {
+    for seed in [1, 7, 99] {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, out) = (folder.path().join("a.journal"), folder.path().join("b.journal"));
+        std::fs::write(&file, writing::journal(seed, 300)).unwrap();
+        let done = run(folder.path(), "ledger import a.journal --strict");
+        assert_eq!(done.out, "301 posted, 0 already there, 0 rejected\n", "{}", done.err);
+        assert_eq!(run(folder.path(), "ledger export --output b.journal").code, 0);
+        let books = trial(folder.path(), "data");
+        if let Some(hledger) = Hledger::find() {
+            hledger.check(&file);
+            assert_eq!(hledger.balance(&file), books, "{seed}");
+            hledger.check(&out);
+            assert_eq!(hledger.balance(&out), books, "{seed}");
+        }
+        run(folder.path(), "ledger import b.journal --strict --data-dir second");
+        assert_eq!(trial(folder.path(), "second"), books);
+        assert_eq!(without_ids(folder.path(), "second"), without_ids(folder.path(), "data"));
+        let again = run(folder.path(), "ledger import a.journal");
+        assert_eq!(again.out, "0 posted, 301 already there, 0 rejected\n", "{}", again.err);
+    }
+}
+
+#[test]
+fn an_import_goes_on_where_it_stopped_and_equal_blocks_all_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let block = "2024-01-01 bread\n  expenses:food  2.50 EUR\n  assets:cash\n\n";
+    let import = |text: String| {
+        std::fs::write(folder.path().join("a.journal"), text).unwrap();
+        run(folder.path(), "ledger import a.journal").out
+    };
+    assert_eq!(import(block.repeat(2)), "2 posted, 0 already there, 0 rejected\n");
+    assert_eq!(import(block.repeat(5)), "3 posted, 2 already there, 0 rejected\n");
+    // Days that go back: equal blocks far from each other are still told apart.
+    let other = block.replace("01-01", "01-02");
+    let mixed = format!("{block}{other}{}", block.repeat(5));
+    assert_eq!(import(mixed.clone()), "2 posted, 5 already there, 0 rejected\n");
+    assert_eq!(import(mixed), "0 posted, 7 already there, 0 rejected\n");
+    let books = trial(folder.path(), "data");
+    assert_eq!(books[&("expenses:food".to_owned(), "EUR".to_owned())], "17.5");
 }

@@ -71,7 +71,7 @@ impl Known {
         let mut details = told.details;
         check_texts(&details)?;
         let midnight = midnight(transaction.date)?;
-        let same_day = |at: &Timestamp| at.0 / DAY_US == midnight.0 / DAY_US;
+        let same_day = |at: &Timestamp| at.0.div_euclid(DAY_US) == midnight.0.div_euclid(DAY_US);
         details.effective_at = Some(details.effective_at.filter(same_day).unwrap_or(midnight));
         if details.effective_at.is_some_and(|at| at > self.now) {
             return Err("the date lies in the future".to_owned());

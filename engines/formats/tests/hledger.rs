@@ -72,7 +72,7 @@ fn entries_are_read() {
             "2024-01-31 * (17) bread ; kind:food, crust\n  expenses:food  2.50 EUR ; vat:7\n  assets:cash in hand",
             "1: 2024-01-31 * (17) bread ;crust kind=food | expenses:food 2.50 EUR vat=7 | assets:cash in hand -2.50 EUR",
         ),
-        ("2024/1/2 !\n a\t1\n b\t-1", "1: 2024-01-02 ! | a 1 | b -1"),
+        ("2024/1/2 !\n a\t\t1\n b\t -1", "1: 2024-01-02 ! | a 1 | b -1"),
         (
             "2024.01.02\n ; a note\n ; of: two, lines\n a  1\n b  -1",
             "1: 2024-01-02 ;a note/lines of=two | a 1 | b -1",

@@ -173,11 +173,11 @@ fn posting(line: &str, rules: &Rules) -> Result<Draft, Reason> {
     Ok(draft)
 }
 
-/// Two spaces or a tab end an account's name.
+/// Two spaces or tabs end an account's name.
 pub(super) fn account_end(line: &str) -> usize {
     let mut before = false;
     for (place, c) in line.char_indices() {
-        if c == '\t' || before && c.is_whitespace() {
+        if before && c.is_whitespace() {
             return place;
         }
         before = c.is_whitespace();
