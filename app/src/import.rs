@@ -82,7 +82,9 @@ async fn post(
         for (line, text, draft) in taken.entries {
             post.entry(line, text, draft, rejects).await?;
         }
-        progress.tell(post.counts.done(), reader.read(), reader.size());
+        if reader.is_time() {
+            progress.tell(post.counts.done(), reader.read(), reader.size());
+        }
         if !more {
             return post.finish(rejects).await;
         }

@@ -17,6 +17,8 @@ pub struct Lines {
     pub read: u64,
     /// Bytes there are.
     pub size: u64,
+    /// Lines read so far.
+    pub count: u64,
 }
 
 impl Lines {
@@ -29,12 +31,13 @@ impl Lines {
             return Err(Failure::Refused(what));
         }
         let input = BufReader::with_capacity(BUFFER, file);
-        Ok(Self { input, line: Vec::new(), read: 0, size: facts.len() })
+        Ok(Self { input, line: Vec::new(), read: 0, size: facts.len(), count: 0 })
     }
 
     /// The next line without its line feed. What a line has beyond the longest block is passed over.
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
+        self.count += 1;
         let mut any = false;
         loop {
             let bytes = self.input.fill_buf()?;
