@@ -3,7 +3,7 @@
 use crate::bench::BenchCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernel::caller::DEFAULT_TENANT;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Concord: the money core you run yourself.
 #[derive(Debug, Parser)]
@@ -69,11 +69,13 @@ Examples:
   CONCORD__SERVER__LISTEN=127.0.0.1:9000 concord config
   concord config --config /etc/concord.toml --json")]
     Config(ServerFlags),
-    /// Look into the books: verify the journal, print the trial balance.
+    /// Look into the books: verify the journal, print the trial balance, export and import entries.
     #[command(after_help = "\
 Examples:
   concord ledger verify
-  concord ledger trial-balance --at 2026-01-31T23:59:59Z")]
+  concord ledger trial-balance --at 2026-01-31T23:59:59Z
+  concord ledger export --output books.journal
+  concord ledger import books.journal")]
     Ledger {
         /// What to look for.
         #[command(subcommand)]
@@ -160,6 +162,120 @@ Examples:
   concord ledger trial-balance --tenant acme --at 1200 --json
   CONCORD_API_KEY=ck_… concord ledger trial-balance --server http://127.0.0.1:8080")]
     TrialBalance(TrialFlags),
+    /// Write every entry of a book to a file: an hledger journal, CSV or NDJSON.
+    #[command(after_help = "\
+The files are read, also beside a server that runs on them, and the book is written as it stood when
+the command began: entries, reversals and captures in the order of their numbers, on the day they
+count (UTC). What is still held is left out, and said so. Texts that hledger cannot carry as they are
+go into tags whose name ends in %, which an import reads back.
+
+Examples:
+  concord ledger export --output books.journal
+  concord ledger export | hledger -f - balance
+  concord ledger export --format csv --output entries.csv
+  concord ledger export --tenant acme --format ndjson | jq .postings")]
+    Export(ExportFlags),
+    /// Post the entries of an hledger journal to a book.
+    #[command(after_help = "\
+No server may run on the data directory. The file is read twice, line by line. Accounts open on first
+use, with the type of an `account` directive, else of their first name (assets, liabilities, equity,
+income or revenues, expenses), else the default; commodities become assets with the decimals seen. An
+entry counts from its date, midnight UTC. Balance assertions are checked. An entry's id comes from its
+text, so importing a file again posts only what is new in it.
+
+What cannot be taken as it is (costs, virtual postings, automatic and periodic entries, entries under
+an alias) is told with line, text and reason and put into the file of rejects; the exit code is 1.
+
+Examples:
+  concord ledger import books.journal
+  concord ledger import books.journal --strict --rejects bad.journal
+  concord ledger import old.journal --tenant acme --default-type liability --commodity 'h=HOURS' --json")]
+    Import(ImportFlags),
+}
+
+/// What to import, and how.
+#[derive(Debug, Args)]
+pub struct ImportFlags {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The layout, where the file's ending says another.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ImportFormat>,
+    /// Post nothing if anything is rejected that can be judged beforehand.
+    #[arg(long)]
+    pub strict: bool,
+    /// Where rejected blocks go [default: FILE.rejects].
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Type of accounts whose name says none.
+    #[arg(long, value_name = "TYPE", default_value = "asset")]
+    pub default_type: DefaultType,
+    /// The code of a commodity that is none; may be given several times.
+    #[arg(long, value_name = "SYMBOL=CODE")]
+    pub commodity: Vec<String>,
+    /// Whose book.
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    pub tenant: String,
+}
+
+/// A layout that is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    /// A plain-text journal.
+    Hledger,
+}
+
+/// Types of accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DefaultType {
+    /// Normal side debit.
+    Asset,
+    /// Normal side credit.
+    Liability,
+    /// Normal side credit.
+    Equity,
+    /// Normal side credit.
+    Income,
+    /// Normal side debit.
+    Expense,
+}
+
+/// What to export, and how.
+#[derive(Debug, Args)]
+pub struct ExportFlags {
+    /// The layout; by default the file's ending says it, else hledger.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<BookFormat>,
+    /// The file; it has its name only once it is whole. Without it the text goes to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Whose book.
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    pub tenant: String,
+}
+
+/// A layout of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BookFormat {
+    /// A plain-text journal.
+    Hledger,
+    /// A posting a row.
+    Csv,
+    /// An entry a line.
+    Ndjson,
+}
+
+impl BookFormat {
+    /// What a file's ending says.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "journal" | "hledger" | "j" => Some(Self::Hledger),
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
 }
 
 /// Which trial balance.

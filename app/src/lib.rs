@@ -5,10 +5,13 @@ mod admin;
 mod aliases;
 mod backup;
 pub mod bench;
+mod books;
 pub mod cli;
 mod client;
 pub mod config;
 pub mod data_dir;
+mod export;
+mod import;
 mod metrics;
 mod output;
 mod page;
@@ -77,6 +80,12 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
         Command::Ledger { command: LedgerCommand::Verify } => verify::run(&load(Vec::new())?, output),
         Command::Ledger { command: LedgerCommand::TrialBalance(flags) } => {
             blocking(trial::run(flags, &load(Vec::new())?, &environment, output))
+        }
+        Command::Ledger { command: LedgerCommand::Export(flags) } => {
+            blocking(export::run(flags, &load(Vec::new())?, output))
+        }
+        Command::Ledger { command: LedgerCommand::Import(flags) } => {
+            blocking(import::run(flags, &load(Vec::new())?, output))
         }
         Command::Admin { command: AdminCommand::Clock { command } } => {
             let ClockCommand::Confirm { server, reason } = command;

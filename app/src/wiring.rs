@@ -93,11 +93,7 @@ impl House {
         let keys = open_keys(data, world)?;
         // An IPv4 address in IPv6 clothes is judged as what it is.
         let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
-        let opening = |source| Failure::io("opening the journal", source);
-        let disk = RealDisk::try_new(&data.join(JOURNAL)).map_err(opening)?;
-        let ledger = Ledger::open(Arc::new(disk), world.clock.clone(), world.ids.clone(), settings);
-        // What is damaged, where, and what to do about it stands in the fault.
-        Ok(Self { keys, door, ledger: ledger.map_err(opening)? })
+        Ok(Self { keys, door, ledger: open_ledger(data, world, settings)? })
     }
 
     /// All routes, ready to answer.
@@ -141,6 +137,15 @@ pub fn declared() -> Vec<Declared> {
 /// The shapes that the routes name.
 pub fn schemas() -> Vec<Schema> {
     ledger::http::schemas()
+}
+
+/// Opens the books of a data directory. The caller holds the lock.
+pub fn open_ledger(data: &DataDir, world: &World, settings: LedgerSettings) -> Result<Ledger, Failure> {
+    let opening = |source| Failure::io("opening the journal", source);
+    let disk = RealDisk::try_new(&data.join(JOURNAL)).map_err(opening)?;
+    let ledger = Ledger::open(Arc::new(disk), world.clock.clone(), world.ids.clone(), settings);
+    // What is damaged, where, and what to do about it stands in the fault.
+    ledger.map_err(opening)
 }
 
 /// Opens the keys of a data directory.

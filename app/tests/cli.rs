@@ -39,7 +39,7 @@ fn help_has_examples_for_every_command() {
             "admin clock",
             "admin clock confirm",
         ])
-        .chain(["ledger", "ledger verify", "ledger trial-balance"])
+        .chain(["ledger", "ledger verify", "ledger trial-balance", "ledger export", "ledger import"])
     {
         let help = concord(folder.path(), &format!("{command} --help"), &[]);
         assert_eq!(help.code, 0);

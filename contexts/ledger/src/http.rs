@@ -17,6 +17,7 @@ mod statements;
 mod trial;
 
 pub use batches::Unrun;
+pub use parse::{MAX_DESCRIPTION, MAX_WORD, METADATA};
 pub use schemas::schemas;
 
 use crate::books::model::BookNo;

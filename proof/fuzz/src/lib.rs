@@ -2,6 +2,7 @@
 //! whose accepted inputs must read back. The same functions run under libFuzzer (`libfuzzer/`) and, with mutated
 //! examples, in every test run (`tests/`).
 
+use formats::hledger::{Item, Parser, Transaction, check_account, print};
 use kernel::money::{parse_minor, print_minor};
 use kernel::{AssetCode, Cursor, Id, Tenant, Timestamp};
 use ledger::accounts::model::path_check;
@@ -15,13 +16,14 @@ use platform_http::json::{Document, MapLimits, Reader};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("record", record),
     ("frame", frame),
     ("body", body),
     ("query", query),
     ("amount", amount),
     ("names", names),
+    ("hledger", hledger),
 ];
 
 /// A record of the journal, at some position.
@@ -100,4 +102,26 @@ pub fn names(bytes: &[u8]) {
         assert!(pattern_matches(text, text), "a pattern matches itself");
         assert!(patterns_overlap(text, text), "a pattern overlaps itself");
     }
+}
+
+/// An hledger journal: what is taken prints and reads back the same.
+pub fn hledger(bytes: &[u8]) {
+    for entry in entries(bytes) {
+        if entry.postings.iter().all(|posting| check_account(&posting.account).is_ok()) {
+            let mut text = String::new();
+            print(&mut text, &entry).expect("a text takes everything");
+            assert_eq!(entries(text.as_bytes()), [entry], "{text}");
+        }
+    }
+}
+
+fn entries(bytes: &[u8]) -> Vec<Transaction> {
+    let (mut parser, mut found) = (Parser::default(), Vec::new());
+    let mut take = |item: Item| match item {
+        Item::Transaction { transaction, .. } => found.push(transaction),
+        Item::Account { .. } | Item::Commodity { .. } | Item::Rejected(_) => {}
+    };
+    bytes.split(|byte| *byte == b'\n').for_each(|line| parser.line(line, &mut take));
+    parser.finish(&mut take);
+    found
 }

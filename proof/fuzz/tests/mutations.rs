@@ -6,9 +6,9 @@ use fuzz::{TARGETS, Target};
 /// Rounds per target and example in an ordinary run.
 const ROUNDS: u64 = 3_000;
 /// Pieces that parsers trip over.
-const TRICKY: [&[u8]; 14] = [
+const TRICKY: [&[u8]; 20] = [
     b"\0", b"\"", b"\\u0000", b"\\ud800", b"{", b"[[[[", b"1e999", b"-0", b"NaN", b"\xff", b"%00", b"%",
-    b":", b"*",
+    b":", b"*", b"\n", b"\n  ", b"  ", b";", b"=", b"\t",
 ];
 
 fn examples(target: &str) -> Vec<Vec<u8>> {
@@ -28,6 +28,11 @@ fn examples(target: &str) -> Vec<Vec<u8>> {
             "2026-11-21T09:00:00.123456+01:00",
             "customers:*:wallet",
             "USDC.E",
+        ],
+        "hledger" => &[
+            "Y2024\n01-31 * (17) bread ; kind:food, x\n  expenses:food  2.50 EUR = 3 EUR ; vat:7\n  ; a\n  b c\n",
+            "D $1,000.00\n2024/1/2 ! x\n a  1,000\n b  $-1,000 ==* \"a b\" 1\n\naccount a ; type:A\ncommodity 1. JPY\n",
+            "alias a=b\nend aliases\n2024-01-01 x\n ; code%:%41\n a  1 A @ 2 B\n (v)  3\n\ncomment\nend comment\n",
         ],
         _ => &[],
     };

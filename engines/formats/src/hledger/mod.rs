@@ -1,0 +1,18 @@
+//! hledger's journal: a parser that takes line after line and holds one block at a time, and a writer whose
+//! text hledger and the parser read back the same. What is not understood, or means more than its postings
+//! say (costs, virtual postings, aliases), comes out as a rejected block with its reason.
+
+mod amount;
+mod block;
+mod comment;
+mod directive;
+mod escape;
+mod model;
+mod parser;
+mod print;
+
+pub use model::{
+    AccountClass, Amount, Assertion, Date, Item, MAX_BLOCK, Posting, Rejected, Status, Tag, Transaction,
+};
+pub use parser::Parser;
+pub use print::{Unprintable, check_account, print, print_account, print_commodity};
