@@ -9,8 +9,9 @@ step_with clippy "rustup component add clippy" lints \
     cargo clippy --workspace --all-targets --locked -- -D warnings
 step tidy cargo xtask tidy
 step dependencies cargo xtask deps
-# Its tests say so themselves under CI=true; elsewhere they go without it.
-if ! command -v hledger >/dev/null && [ "${CI:-}" != true ]; then
+. proof/packages.sh
+# Tests that read our exports with it say so themselves under CI=true; elsewhere they go without it.
+if ! get_package hledger hledger; then
     step_skips=$((step_skips + 1))
     step_note hledger skipped "hledger is missing, so exports are not read by it: apt-get install hledger"
 fi
