@@ -4,6 +4,7 @@
 use crate::chain::{Chain, Note};
 use crate::disk::{SECTOR, SimDisk};
 use crate::fold::ensure;
+use ledger::journal::frame::take_head;
 use ledger::journal::segments::{FIRST_POSITION, Identity, SEGMENT_HEAD, segment_name};
 use ledger::journal::snapshot::{load, snapshot_position};
 use std::collections::BTreeSet;
@@ -17,6 +18,9 @@ pub struct Remains {
     pub changed: bool,
     /// Faults of the disk explain every such sector.
     pub explained: bool,
+    /// In its place starts another frame of the same chain: one that was cut and never acknowledged, and that a
+    /// start wiped away, though the disk lost the wiping too. It is torn as any other, and nothing tells of this one.
+    pub supplanted: bool,
 }
 
 impl Remains {
@@ -89,7 +93,7 @@ impl Evidence {
     pub fn check_unseen(&self, from: usize) -> Result<(), String> {
         let (at, remains, _) = self.frames[from];
         let silent = |what: &str| format!("the acknowledged frame at {at} is silently lost: {what}");
-        ensure(remains.cut, || silent("nothing of it is missing"))?;
+        ensure(remains.cut || remains.supplanted, || silent("nothing of it is missing"))?;
         let behind = self.frames[from + 1..].iter().any(|(_, _, head)| *head);
         ensure(!behind, || silent("another stands behind it"))?;
         ensure(self.starts.iter().all(|start| *start <= at), || silent("a later segment is there"))?;
@@ -105,7 +109,7 @@ impl Note {
     }
 
     fn remains_of(&self, disk: &SimDisk, segments: &[u64], sectors: usize) -> Remains {
-        let mut remains = Remains { cut: false, changed: false, explained: true };
+        let mut remains = Remains { cut: false, changed: false, explained: true, supplanted: false };
         let start = segments.iter().rev().find(|start| **start <= self.position).copied();
         let name = segment_name(start.unwrap_or(FIRST_POSITION));
         let first = (SEGMENT_HEAD + self.position - start.unwrap_or(FIRST_POSITION)) / SECTOR as u64;
@@ -118,9 +122,13 @@ impl Note {
                 let said = wanted.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
                 let said = if (number + 1) * SECTOR < self.bytes.len() { wanted.len() } else { said };
                 let same = match found {
-                    Some(found) => found[..said] == wanted[..said],
+                    Some(ref found) => found[..said] == wanted[..said],
                     None => said == 0 || wanted.iter().all(|byte| *byte == 0),
                 };
+                if !same && number == 0 {
+                    let head = found.and_then(|found| take_head(&found[..]));
+                    remains.supplanted = head.is_some_and(|head| head.position == self.position);
+                }
                 if !same {
                     remains.cut |= zero;
                     remains.changed |= !zero;
@@ -129,7 +137,7 @@ impl Note {
             }
         });
         if looked.is_none() {
-            remains = Remains { cut: true, changed: false, explained: false };
+            remains = Remains { cut: true, changed: false, explained: false, supplanted: false };
         }
         remains
     }
