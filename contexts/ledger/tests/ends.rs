@@ -7,6 +7,7 @@ use ledger::books::model::BookNo;
 use ledger::command::{Command, Keys};
 use ledger::effect::{Decision, Effect};
 use ledger::entries::model::{Details, PostEntry};
+use ledger::journal::copy::copy;
 use ledger::journal::disk::{Disk, File, RealDisk};
 use ledger::journal::frame::{Contents, HEAD, SECTOR, build, extent};
 use ledger::journal::keeper::Keeper;
@@ -150,6 +151,10 @@ fn a_snapshot_further_on_shows_that_the_journal_lost_its_end() {
     let fault = recover(&disk, &RandomIds).err().expect("the start stops");
     assert_eq!(fault.kind(), io::ErrorKind::InvalidData);
     assert!(fault.to_string().contains(&name), "{fault}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let to = RealDisk::try_new(elsewhere.path()).unwrap();
+    let fault = copy(&disk, &to, &mut |_| {}).expect_err("a copy would hide the loss");
+    assert!(fault.to_string().contains("a copy would hide it"), "{fault}");
     std::fs::remove_file(directory.path().join(&name)).unwrap();
     recover(&disk, &RandomIds).unwrap();
 }
