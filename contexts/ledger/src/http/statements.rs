@@ -12,9 +12,11 @@ use crate::entries::model::Direction;
 use crate::reading::{Bound, HistoryRow, Order, When};
 use crate::refusal as slug;
 use axum::extract::State;
+use formats::csv::write_row;
 use kernel::money::print_minor;
 use kernel::{Asset, Cursor, Limit, Problem, Timestamp, id::prefix};
 use platform_http::{Answer, By, Doc, Parameter, Query, Routes, Segment, slugs};
+use std::borrow::Cow;
 
 const CURSOR_STATEMENT: u64 = 7;
 /// Most lines of a statement in CSV, which has no pages.
@@ -264,26 +266,14 @@ fn csv_line(text: &mut String, row: &HistoryRow, asset: Asset, normal: Direction
         details.and_then(|details| details.reference.as_deref()).unwrap_or_default().to_owned(),
         details.and_then(|details| details.text.description.as_deref()).unwrap_or_default().to_owned(),
     ];
-    for (place, field) in fields.iter().enumerate() {
-        if place > 0 {
-            text.push(',');
-        }
+    let cells = fields.iter().enumerate().map(|(place, field)| {
         // A free text that a spreadsheet would take for a formula is shown as text.
         let is_formula = place >= FREE_TEXT && field.starts_with(['=', '+', '-', '@']);
-        csv_field(text, &if is_formula { format!("'{field}") } else { field.clone() });
-    }
-    text.push('\n');
+        if is_formula { Cow::Owned(format!("'{field}")) } else { Cow::Borrowed(field.as_str()) }
+    });
+    let cells: Vec<Cow<'_, str>> = cells.collect();
+    write_row(text, cells.iter().map(AsRef::as_ref)).expect("a text takes everything");
 }
 
 /// The fields from this one on are the callers' own words.
 const FREE_TEXT: usize = 9;
-
-/// A field as RFC 4180 has it: quoted where a comma, a quote or a line's end stands in it.
-fn csv_field(text: &mut String, field: &str) {
-    if !field.contains([',', '"', '\n', '\r']) {
-        return text.push_str(field);
-    }
-    text.push('"');
-    text.push_str(&field.replace('"', "\"\""));
-    text.push('"');
-}

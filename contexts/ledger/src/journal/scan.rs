@@ -26,13 +26,15 @@ impl Frame<'_> {
     pub fn replay(&self, replayed: &mut Replayed, mut see: impl FnMut(&Record)) -> io::Result<()> {
         let mut few = Vec::with_capacity(FEW);
         // The frame's hash covers what the records' own sums do.
-        self.walk(decode_record, |record| {
+        self.walk(|bytes, position| {
+            let record = decode_record(bytes, position).map_err(broken(position))?;
+            let length = record.length;
             see(&record);
             few.push(record);
             if few.len() == FEW {
                 replayed.apply_all(&mut few);
             }
-            Ok(())
+            Ok(length)
         })?;
         replayed.apply_all(&mut few);
         Ok(())
@@ -41,62 +43,51 @@ impl Frame<'_> {
     /// Applies its records as [`Frame::replay`] does, with no more than a glance at most of them.
     pub fn fold(&self, replayed: &mut Replayed) -> io::Result<()> {
         let mut few = Vec::with_capacity(FEW);
-        let records = self.head.records_of(self.bytes);
-        let (mut place, mut count) = (0, 0);
-        while place < records.len() {
-            let position = self.head.position + (super::frame::HEAD + place) as u64;
-            let broken = |why| damage(format_args!("record at position {position}: {why}"));
-            place += match glance(&records[place..], position).map_err(broken)? {
-                Some(entry) => {
-                    let length = entry.length;
-                    few.push(entry);
-                    length
-                }
-                None => {
-                    replayed.settle_all(&mut few);
-                    let mut record = decode_record(&records[place..], position).map_err(broken)?;
-                    replayed.apply(&mut record);
-                    record.length
-                }
-            } as usize;
-            count += 1;
+        self.walk(|bytes, position| {
+            let Some(entry) = glance(bytes, position).map_err(broken(position))? else {
+                replayed.settle_all(&mut few);
+                let mut record = decode_record(bytes, position).map_err(broken(position))?;
+                replayed.apply(&mut record);
+                return Ok(record.length);
+            };
+            let length = entry.length;
+            few.push(entry);
             if few.len() == FEW {
                 replayed.settle_all(&mut few);
             }
-        }
+            Ok(length)
+        })?;
         replayed.settle_all(&mut few);
-        self.check_count(count)
+        Ok(())
     }
 
     /// Calls back with every record, its own sums checked too.
-    pub fn each_record(&self, take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
-        self.walk(take_record, take)
+    pub fn each_record(&self, mut take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
+        self.walk(|bytes, position| {
+            let record = take_record(bytes, position).map_err(broken(position))?;
+            let length = record.length;
+            take(record).map(|()| length)
+        })
     }
 
-    fn walk(
-        &self,
-        decode: impl Fn(&[u8], u64) -> Result<Record, Malformed>,
-        mut take: impl FnMut(Record) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// Shows where each record starts, and is told how long it is.
+    fn walk(&self, mut take: impl FnMut(&[u8], u64) -> io::Result<u32>) -> io::Result<()> {
         let records = self.head.records_of(self.bytes);
         let (mut place, mut count) = (0, 0);
         while place < records.len() {
             let position = self.head.position + (super::frame::HEAD + place) as u64;
-            let broken = |why| damage(format_args!("record at position {position}: {why}"));
-            let record = decode(&records[place..], position).map_err(broken)?;
-            place += record.length as usize;
+            place += take(&records[place..], position)? as usize;
             count += 1;
-            take(record)?;
         }
-        self.check_count(count)
-    }
-
-    fn check_count(&self, count: u32) -> io::Result<()> {
         if count != self.head.count {
             return Err(damage(format_args!("frame at {}: it holds {count} records", self.head.position)));
         }
         Ok(())
     }
+}
+
+fn broken(position: u64) -> impl Fn(Malformed) -> io::Error {
+    move |why| damage(format_args!("record at position {position}: {why}"))
 }
 
 /// Whether nothing stands here.

@@ -2,7 +2,7 @@
 
 use super::balances::Bound;
 use super::{Reading, unreadable};
-use crate::accounts::model::{AccountNo, BalanceNo, Counters};
+use crate::accounts::model::{BalanceNo, Counters};
 use crate::books::model::{AssetNo, BookNo};
 use kernel::Problem;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Reading {
     ) -> Option<(Box<str>, AssetNo)> {
         let accounts = self.shelf.view.accounts.read();
         let seen = accounts.balances[no.0 as usize];
-        let name = accounts.directory.name(AccountNo(seen.account.0));
+        let name = accounts.directory.name(seen.account);
         if name.book != book || asset.is_some_and(|asset| asset != seen.asset) {
             return None;
         }
