@@ -15,6 +15,7 @@ pub mod reading;
 pub mod refusal;
 pub mod skew;
 pub mod state;
+pub mod units;
 
 use books::model::BookNo;
 use command::{Keys, Manner, Origin, Request};

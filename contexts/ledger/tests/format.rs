@@ -11,6 +11,7 @@ use ledger::entries::model::{
 };
 use ledger::journal::frame::{Contents, HEAD, SECTOR, build, extent, take_head};
 use ledger::journal::record::{Draft, OriginAt, Record, lengths, put_record, take_record};
+use ledger::journal::unit::UnitHead;
 use ledger::refusal::NO_BALANCE;
 use ledger::skew::{Links, NOWHERE, Place};
 use proptest::prelude::*;
@@ -63,7 +64,7 @@ fn write(
 }
 
 fn plain<'a>(keys: &'a Keys, origin: &'a OriginAt) -> Draft<'a> {
-    Draft { at: Timestamp(5), keys, origin, command: None, party: None, answer: None, previous: 0, salt: 42 }
+    Draft { at: Timestamp(5), keys, origin, command: None, party: None, unit: None, previous: 0, salt: 42 }
 }
 
 fn details() -> Details {
@@ -89,7 +90,13 @@ fn record() -> (Vec<u8>, Record) {
     });
     let (command, effect) = entry(1234, Some(details()));
     let mut bytes = Vec::new();
-    let draft = Draft { party: Some("ada"), answer: Some(b"{}"), previous: 300, ..plain(&keys, &origin) };
+    let head = UnitHead {
+        context: "wallets".into(),
+        command: "x".into(),
+        fields: vec![("a".into(), "b".into())],
+        answer: Some(b"{}"[..].into()),
+    };
+    let draft = Draft { party: Some("ada"), unit: Some(&head), previous: 300, ..plain(&keys, &origin) };
     write(&mut bytes, AT, Some(&command), effect.clone(), draft);
     let read = take_record(&bytes, AT).unwrap();
     assert_eq!((read.command.as_ref(), &read.effect), (Some(&command), &effect));
@@ -102,7 +109,10 @@ fn a_record_says_everything_again() {
     let (bytes, read) = record();
     assert_eq!(read.length as usize, bytes.len());
     assert_eq!((read.seq, read.party_seq, read.previous, read.at), (77, 4, 300, Timestamp(5)));
-    assert_eq!((read.party.as_deref(), read.answer.as_deref()), (Some("ada"), Some(&b"{}"[..])));
+    assert_eq!(
+        (read.party.as_deref(), read.unit.as_ref().and_then(|unit| unit.answer.as_deref())),
+        (Some("ada"), Some(&b"{}"[..]))
+    );
     assert_eq!(read.links[1], Links { number: 9, previous: Place(1000), jump: NOWHERE });
     assert!(read.text_hash.is_some());
 }
@@ -123,10 +133,11 @@ fn every_changed_byte_of_a_record_is_noticed() {
 fn units_and_accounts_read_back_without_a_posting() {
     let keys = Keys { key: Some("unit".into()), own_id: false };
     let mut bytes = Vec::new();
-    let draft = Draft { answer: Some(b"{\"customer\":\"ada\"}"), ..plain(&keys, &OriginAt::Nobody) };
+    let head = UnitHead { answer: Some(b"{\"customer\":\"ada\"}"[..].into()), ..UnitHead::default() };
+    let draft = Draft { unit: Some(&head), ..plain(&keys, &OriginAt::Nobody) };
     write(&mut bytes, AT, None, Effect::Unit, draft);
     let read = take_record(&bytes, AT).unwrap();
-    assert_eq!((read.effect, read.answer.as_deref()), (Effect::Unit, Some(&b"{\"customer\":\"ada\"}"[..])));
+    assert_eq!((read.effect, read.unit.as_deref()), (Effect::Unit, Some(&head)));
 
     let open = OpenAccount {
         path: "a:b".into(),

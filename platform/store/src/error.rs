@@ -60,6 +60,12 @@ pub enum Error {
         /// How they disagree.
         what: String,
     },
+    /// A file may not be what it was: nothing more is written to it, and the process has to end.
+    #[error("{what}")]
+    Fatal {
+        /// What happened.
+        what: String,
+    },
     /// The thread that did the work is gone: the store is closing, or the closure panicked.
     #[error("{doing} stopped half way")]
     Stopped {
@@ -74,9 +80,11 @@ impl Error {
         match self {
             Self::Sqlite { source, .. } => class_of(source),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Class::Full,
-            Self::Io { .. } | Self::NewerSchema { .. } | Self::Schema { .. } | Self::Stopped { .. } => {
-                Class::Other
-            }
+            Self::Io { .. }
+            | Self::NewerSchema { .. }
+            | Self::Schema { .. }
+            | Self::Fatal { .. }
+            | Self::Stopped { .. } => Class::Other,
         }
     }
 

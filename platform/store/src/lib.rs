@@ -5,10 +5,17 @@
 //! know carry a unique key and look.
 
 mod backup;
+pub mod books;
+mod checkpointer;
 mod connection;
 mod error;
+pub mod jobs;
 mod migrate;
+pub mod runner;
+pub mod slugs;
 mod statements;
+pub mod unit;
+pub mod units;
 mod watch;
 mod writer;
 
@@ -17,6 +24,7 @@ pub use error::{Class, Error};
 pub use migrate::Migration;
 pub use rusqlite::{Error as RowError, Row, params};
 pub use statements::{Reader, Tx, unreadable};
+pub use units::{Setting, Stopped, UnitStore};
 pub use watch::Watch;
 
 use connection::{Access, connect};
@@ -42,9 +50,35 @@ struct Shared {
     readers: Arc<Readers>,
 }
 
+/// The pool of connections that read a file.
 struct Readers {
     idle: Mutex<Vec<Connection>>,
     turns: Semaphore,
+}
+
+impl Readers {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let idle = (0..READERS).map(|_| connect(path, Access::Read)).collect::<Result<_, _>>()?;
+        Ok(Self { idle: Mutex::new(idle), turns: Semaphore::new(READERS) })
+    }
+}
+
+/// Runs a closure on one snapshot of the file, on a thread that may wait.
+async fn read_on<T, E>(
+    readers: &Arc<Readers>,
+    closure: impl FnOnce(&Reader<'_>) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let _turn = readers.turns.acquire().await.expect("the semaphore is never closed");
+    let pool = readers.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        let mut lent = Lent::take(&pool);
+        statements::snapshot(lent.connection(), closure)
+    });
+    task.await.unwrap_or_else(|_| Err(E::from(Error::stopped("reading"))))
 }
 
 impl Store {
@@ -53,8 +87,7 @@ impl Store {
         connection::assert_version();
         let mut writing = connect(path, Access::Write)?;
         migrate::run(&mut writing, path, migrations)?;
-        let idle = (0..READERS).map(|_| connect(path, Access::Read)).collect::<Result<_, _>>()?;
-        let readers = Readers { idle: Mutex::new(idle), turns: Semaphore::new(READERS) };
+        let readers = Readers::open(path)?;
         let writer = Writer::start(writing)?;
         Ok(Self { shared: Arc::new(Shared { path: path.to_owned(), writer, readers: Arc::new(readers) }) })
     }
@@ -73,14 +106,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let readers = self.shared.readers.clone();
-        let _turn = readers.turns.acquire().await.expect("the semaphore is never closed");
-        let pool = readers.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let mut lent = Lent::take(&pool);
-            statements::snapshot(lent.connection(), closure)
-        });
-        task.await.unwrap_or_else(|_| Err(E::from(Error::stopped("reading"))))
+        read_on(&self.shared.readers, closure).await
     }
 
     /// Runs a closure in one transaction; commits if it returns `Ok`, undoes everything if not.

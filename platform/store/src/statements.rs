@@ -8,6 +8,10 @@ use std::ops::Deref;
 pub struct Reader<'a>(&'a Connection);
 
 impl Reader<'_> {
+    pub(crate) fn connection(&self) -> &Connection {
+        self.0
+    }
+
     /// All rows of a query, each turned into a value.
     pub fn rows<T>(
         &self,

@@ -94,6 +94,7 @@ impl Life {
                 self.go_on(slice);
             }
             Job::Book(tenant, reply) => self.core.book(tenant, reply),
+            Job::Unit(unit) => self.core.unit(*unit),
             Job::Wake => self.core.tick(),
         }
     }

@@ -216,8 +216,13 @@ impl Core {
             Effect::Batch(Batch { atomic: batch.job.atomic, digest, outcomes: batch.outcomes.clone() });
         let mut decision = Decision { book, seq, party: None, party_seq, id: self.ids.next(), effect };
         let hash = self.lookup.keyed.text(book, Namespace::BatchKey, &key);
-        let position =
-            self.write_keyed(&mut decision, &Keys { key: Some(key), own_id: false }, None, &batch.origin);
+        let position = self.write_keyed(
+            &mut decision,
+            &Keys { key: Some(key), own_id: false },
+            None,
+            &batch.origin,
+            None,
+        );
         self.insert(hash, position);
     }
 

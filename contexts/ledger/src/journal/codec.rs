@@ -277,6 +277,14 @@ impl<'a> Reader<'a> {
         take_text(&mut self.text)
     }
 
+    /// Bytes in the text stream.
+    pub fn free_bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = take_u64(&mut self.text)? as usize;
+        let (bytes, rest) = self.text.split_at_checked(length).ok_or(Malformed("it ends early"))?;
+        self.text = rest;
+        Ok(bytes)
+    }
+
     /// A count in the text stream.
     pub fn free_count(&mut self) -> Result<usize, Malformed> {
         let count = take_u64(&mut self.text)? as usize;

@@ -11,10 +11,11 @@
 //! | hand over | the group is closed; the next one fills while it is written |
 
 use super::effects::AllLinks;
-use super::group::{Answer, Publication, Waiter};
+use super::group::{Answer, Publication, Waiter, Waiting};
 use super::job::SingleJob;
 use super::lookup::Lookup;
 use super::record::{Draft, OriginAt, Record, decode_record, put_unsealed};
+use super::unit::Beginning;
 use super::view::View;
 use crate::books::model::BookNo;
 use crate::command::{Command, Request};
@@ -49,6 +50,8 @@ pub struct Core {
     pub(super) clock_base: (Timestamp, i64),
     pub(super) time: Option<Timestamp>,
     pub(super) waiters: Vec<Waiter>,
+    pub(super) waiting_units: Vec<Waiting>,
+    pub(super) beginning: Option<Box<Beginning>>,
     pub(super) publication: Publication,
     pub(super) shown: (usize, usize, usize),
     pub(super) scratch: Vec<u8>,
@@ -86,6 +89,8 @@ impl Core {
             clock_base,
             time: None,
             waiters: Vec::new(),
+            waiting_units: Vec::new(),
+            beginning: None,
             publication: Publication::default(),
             shown,
             scratch: Vec::new(),
@@ -328,7 +333,7 @@ impl Core {
             origin: &OriginAt::Nobody,
             command: Some(&job.request.command),
             party: decision.party.as_deref(),
-            answer: None,
+            unit: None,
             previous: 0,
             salt: 0,
         };

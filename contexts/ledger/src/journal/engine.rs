@@ -17,6 +17,7 @@ use super::recovery::{Recovered, recover};
 use super::rest::{Rest, RestingDisk};
 use super::segments::{Identity, Segments};
 use super::threads::{Queue, Sequencer, Shared, write_groups};
+use super::unit::{Decided, UnitJob, UnitReply, Verdict};
 use super::view::{Durable, View};
 use super::writer::Writer;
 use crate::books::model::BookNo;
@@ -69,6 +70,8 @@ pub struct Engine {
     pub index: Arc<Index>,
     /// Hashes of names.
     pub keyed: Keyed,
+    /// Whose journal it is.
+    pub identity: Identity,
     clock_suspect: Arc<AtomicBool>,
     confirm_clock: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -89,7 +92,12 @@ impl Engine {
             "the journal is recovered"
         );
         let Recovered { segments, identity, index, replayed, place, snapshot_at, .. } = recovered;
-        let durable = Durable { end: place.position, time: replayed.state.last_time, poisoned: false };
+        let durable = Durable {
+            end: place.position,
+            hash: place.hash,
+            time: replayed.state.last_time,
+            poisoned: false,
+        };
         let view = Arc::new(View::new(&replayed.state, &replayed.marks, durable));
         let lookup = new_lookup(&segments, &index, identity, place.position);
         let parts = Parts { lookup, clock: clock.clone(), ids, view: view.clone() };
@@ -114,6 +122,7 @@ impl Engine {
             segments: segments.clone(),
             index: index.clone(),
             keyed: Keyed::new(identity),
+            identity,
             clock_suspect: core.clock_suspect.clone(),
             confirm_clock: core.confirm_clock.clone(),
             threads: Mutex::default(),
@@ -163,6 +172,39 @@ impl Engine {
         wait(answer).await
     }
 
+    /// Hands a unit over and waits for its verdict to be durable.
+    pub async fn unit(&self, mut unit: UnitJob) -> Verdict {
+        let (reply, verdict) = oneshot::channel();
+        unit.reply = Some(UnitReply::Durable(reply));
+        if let Err(Unanswered(problem)) = self.submit(Job::Unit(Box::new(unit))) {
+            return Verdict::Unanswered(problem);
+        }
+        verdict.await.unwrap_or_else(|_| Verdict::Unanswered(outcome_unknown()))
+    }
+
+    /// Hands a unit over and waits for its decision, not for it to be durable. Blocks the thread.
+    pub fn unit_now(&self, mut unit: UnitJob) -> Decided {
+        let (reply, decided) = oneshot::channel();
+        unit.reply = Some(UnitReply::Now(reply));
+        match self.submit(Job::Unit(Box::new(unit))) {
+            Ok(()) => decided
+                .blocking_recv()
+                .unwrap_or_else(|_| Decided { verdict: Verdict::Unanswered(outcome_unknown()), upto: 0 }),
+            Err(Unanswered(problem)) => Decided { verdict: Verdict::Unanswered(problem), upto: 0 },
+        }
+    }
+
+    /// The book of a tenant, opened if there is none. Blocks the thread.
+    pub fn book_now(&self, tenant: &Tenant) -> Result<BookNo, Unanswered> {
+        if let Some(book) = self.view.book_of(tenant) {
+            return Ok(book);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Book(tenant.clone(), reply))?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(Unanswered(outcome_unknown())))?;
+        self.view.book_of(tenant).ok_or_else(|| Unanswered(unavailable("The book could not be opened.")))
+    }
+
     /// The book of a tenant, opened if there is none.
     pub async fn book(&self, tenant: &Tenant) -> Result<BookNo, Unanswered> {
         if let Some(book) = self.view.book_of(tenant) {
@@ -203,7 +245,13 @@ impl Engine {
         }
         // While a group is being written nothing can be handed over: a few jobs wait for each other, so that
         // deciding them takes one waking and not one each. A batch is work enough on its own.
-        let pressing = queue.writer_free || matches!(job, Job::Batch(_)) || queue.jobs.len() >= TOGETHER;
+        let alone = match &job {
+            Job::Batch(_) => true,
+            // A writer stands still until it hears of its unit.
+            Job::Unit(unit) => matches!(unit.reply, Some(UnitReply::Now(_))),
+            _ => false,
+        };
+        let pressing = queue.writer_free || alone || queue.jobs.len() >= TOGETHER;
         queue.jobs.push_back(job);
         if pressing && queue.sleeping {
             queue.sleeping = false;

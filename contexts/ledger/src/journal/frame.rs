@@ -26,6 +26,9 @@ pub const MAX_FRAME: usize = 256 << 20;
 /// Version of the format.
 pub const VERSION: u16 = 1;
 
+/// What every byte of redo is once it is destroyed.
+pub const DESTROYED: u8 = 0xff;
+
 const MAGIC: [u8; 4] = *b"CJF1";
 const MARK: [u8; 4] = *b"head";
 
@@ -179,7 +182,8 @@ impl Head {
         &frame[HEAD..HEAD + self.records as usize]
     }
 
-    /// Checks the whole frame. Redo may have been destroyed on purpose (all zero) once nothing needs it.
+    /// Checks the whole frame. Redo may have been destroyed on purpose once nothing needs it: every bit of it is
+    /// one then, so that a sector that was never written is not taken for it.
     pub fn holds(&self, frame: &[u8]) -> bool {
         if frame.len() as u64 != self.extent() {
             return false;
@@ -188,7 +192,7 @@ impl Head {
         let redo_start = HEAD + self.records as usize;
         let redo = &frame[redo_start..redo_start + self.redo as usize];
         let redo_right =
-            *blake3::hash(redo).as_bytes() == self.redo_hash || redo.iter().all(|byte| *byte == 0);
+            *blake3::hash(redo).as_bytes() == self.redo_hash || redo.iter().all(|byte| *byte == DESTROYED);
         redo_right && chain_hash(&frame[..104], records).is_some_and(|hash| hash == self.hash)
     }
 

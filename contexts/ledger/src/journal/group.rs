@@ -3,6 +3,7 @@
 use super::frame::{Contents, HEAD};
 use super::index::{Index, KeyHash};
 use super::record::{Record, decode_record};
+use super::unit::Verdict;
 use crate::accounts::model::{AccountKind, AccountNo, BalanceNo};
 use crate::books::model::{AssetNo, BookNo, Pattern};
 use crate::directory::Name;
@@ -100,6 +101,14 @@ pub struct Waiter {
     pub answer: Answer,
 }
 
+/// A unit's verdict that waits for its group to be durable.
+pub struct Waiting {
+    /// Where it goes.
+    pub reply: oneshot::Sender<Verdict>,
+    /// What it says.
+    pub verdict: Verdict,
+}
+
 /// A group that was handed over for writing.
 pub struct Handed {
     /// Its bytes.
@@ -108,6 +117,8 @@ pub struct Handed {
     pub publication: Publication,
     /// Who waits.
     pub waiters: Vec<Waiter>,
+    /// Units whose verdicts wait.
+    pub units: Vec<Waiting>,
     /// Its names and their positions.
     pub names: Vec<(KeyHash, u64)>,
     /// Where they go once it is durable.
@@ -134,12 +145,18 @@ impl Handed {
             // A caller that went away has its effect all the same.
             let _ = reply.send(Ok(answer));
         }
+        for Waiting { reply, verdict } in self.units.drain(..) {
+            let _ = reply.send(verdict);
+        }
     }
 
     /// Tells everybody that the outcome is not known.
     pub fn fail(&mut self, problem: &Problem) {
         for waiter in self.waiters.drain(..) {
             let _ = waiter.reply.send(Err(Unanswered(problem.clone())));
+        }
+        for Waiting { reply, .. } in self.units.drain(..) {
+            let _ = reply.send(Verdict::Unanswered(problem.clone()));
         }
     }
 }

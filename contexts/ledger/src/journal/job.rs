@@ -57,6 +57,8 @@ pub enum Job {
     Single(Box<SingleJob>),
     /// A batch.
     Batch(Box<OpenBatch>),
+    /// A unit of a context.
+    Unit(Box<super::unit::UnitJob>),
     /// Open a tenant's book, if it has none.
     Book(Tenant, Reply),
     /// Wake up: nothing to do but what is due.

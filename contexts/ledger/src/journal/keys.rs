@@ -67,6 +67,12 @@ impl Keyed {
         [high, low.wrapping_add(self.offset(book))]
     }
 
+    /// A key of a context's money units in a book.
+    pub fn unit(&self, book: BookNo, context: &str, key: &str) -> KeyHash {
+        let parts: [&[u8]; 5] = [b"unt", &book.0.to_le_bytes(), context.as_bytes(), b"\0", key.as_bytes()];
+        super::index::hashed(split(self.half(&parts)))
+    }
+
     /// A text key of a book.
     pub fn text(&self, book: BookNo, namespace: Namespace, text: &str) -> KeyHash {
         let space: &[u8] = match namespace {

@@ -30,6 +30,8 @@ pub mod scan;
 pub mod segments;
 pub mod snapshot;
 mod threads;
+pub mod unit;
+pub mod units;
 pub mod verify;
 pub mod view;
 pub mod writer;

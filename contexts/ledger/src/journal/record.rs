@@ -21,6 +21,7 @@ pub use glance::{Glance, Settled, glance};
 use super::codec::{Malformed, Pen, Reader};
 use super::commands::{put_command, take_command};
 use super::effects::{AllLinks, Around, as_commanded, kind_code, put_effect, take_effect};
+use super::unit::UnitHead;
 use crate::books::model::BookNo;
 use crate::command::{Command, Keys, Origin};
 use crate::effect::{Decision, Effect};
@@ -39,7 +40,7 @@ const OWN_ID: u16 = 1 << 3;
 const ORIGIN_HERE: u16 = 1 << 4;
 const ORIGIN_BACK: u16 = 1 << 5;
 const HAS_TEXT: u16 = 1 << 6;
-const HAS_ANSWER: u16 = 1 << 7;
+const IN_UNIT: u16 = 1 << 7;
 const HAS_PARTY: u16 = 1 << 8;
 
 /// Bytes of the salt before the free text.
@@ -71,8 +72,8 @@ pub struct Draft<'a> {
     pub command: Option<&'a Command>,
     /// Its party.
     pub party: Option<&'a str>,
-    /// A stored answer, where the effect does not give it.
-    pub answer: Option<&'a [u8]>,
+    /// What it says of the unit that it begins.
+    pub unit: Option<&'a UnitHead>,
     /// Position of the book's previous record.
     pub previous: u64,
     /// Random salt, used if there is free text.
@@ -104,8 +105,8 @@ pub struct Record {
     pub keys: Keys,
     /// Who asked.
     pub origin: OriginAt,
-    /// A stored answer.
-    pub answer: Option<Box<[u8]>>,
+    /// What it says of the unit that it begins.
+    pub unit: Option<Box<UnitHead>>,
     /// The command in canonical form.
     pub command: Option<Command>,
     /// The change it made.
@@ -204,7 +205,7 @@ fn head_flags(draft: &Draft<'_>) -> u16 {
         | flag(draft.keys.key.is_some(), HAS_KEY)
         | flag(draft.keys.own_id, OWN_ID)
         | flag(draft.party.is_some(), HAS_PARTY)
-        | flag(draft.answer.is_some(), HAS_ANSWER)
+        | flag(draft.unit.is_some(), IN_UNIT)
         | match draft.origin {
             OriginAt::Nobody => 0,
             OriginAt::Here(_) => ORIGIN_HERE,
@@ -224,9 +225,8 @@ fn put_head(pen: &mut Pen<'_>, draft: &Draft<'_>, position: u64) {
         OriginAt::Here(origin) => put_origin(pen, origin),
         OriginAt::At(first) => pen.uint(position - first),
     }
-    if let Some(answer) = draft.answer {
-        pen.uint(answer.len() as u64);
-        pen.core.extend_from_slice(answer);
+    if let Some(unit) = draft.unit {
+        unit.put(pen);
     }
 }
 
@@ -311,7 +311,7 @@ pub fn decode_record(bytes: &[u8], position: u64) -> Result<Record, Malformed> {
     } else {
         OriginAt::Nobody
     };
-    let answer = if has(HAS_ANSWER) { Some(reader.list(Reader::byte)?.into()) } else { None };
+    let unit = if has(IN_UNIT) { Some(Box::new(UnitHead::take(&mut reader)?)) } else { None };
     let command = if has(HAS_COMMAND) { Some(take_command(&mut reader)?) } else { None };
     let around = Around {
         kind: bytes[12],
@@ -339,7 +339,7 @@ pub fn decode_record(bytes: &[u8], position: u64) -> Result<Record, Malformed> {
         party,
         keys: Keys { key, own_id: has(OWN_ID) },
         origin,
-        answer,
+        unit,
         command,
         effect,
         links,

@@ -154,9 +154,13 @@ impl Namer<'_> {
             }
             _ => {}
         }
+        if let (Some(unit), Some(key)) = (&record.unit, &record.keys.key) {
+            insert(self.keyed.unit(book, &unit.context, key));
+        }
         if let Some(command) = &record.command {
             let unique = command.details().and_then(|details| details.unique_ref.as_deref());
-            let key = record.keys.key.as_deref().map(|key| (Namespace::Key, key));
+            let key = record.keys.key.as_deref().filter(|_| record.unit.is_none());
+            let key = key.map(|key| (Namespace::Key, key));
             for (namespace, text) in key.into_iter().chain(unique.map(|unique| (Namespace::Ref, unique))) {
                 insert(self.keyed.text(book, namespace, text));
             }

@@ -164,9 +164,8 @@ impl<'a> Scanner<'a> {
         let read = self.segments.read(position, &mut self.bytes)?;
         self.bytes.truncate(read);
         let holds = head.holds(&self.bytes);
-        // Free text is outside of the hash: a frame holds though a sector of it was never written. Redo may
-        // be zero on purpose.
-        let cut = (!holds || head.redo == 0) && head.is_torn(&self.bytes);
+        // Free text is outside of the hash: a frame holds though a sector of it was never written.
+        let cut = head.is_torn(&self.bytes);
         if cut && !self.anything_behind(position)? {
             return Ok(Err(End::Torn));
         }

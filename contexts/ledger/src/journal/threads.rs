@@ -172,6 +172,7 @@ impl Sequencer {
     fn fetch(&self, taken: &VecDeque<Job>) {
         let commands = taken.iter().take(AHEAD).filter_map(|job| match job {
             Job::Single(job) => Some(&job.request.command),
+            Job::Unit(unit) => unit.requests.first().map(|request| &request.command),
             Job::Batch(_) | Job::Book(..) | Job::Wake => None,
         });
         self.core.state.fetch(commands.flat_map(Command::accounts));
@@ -180,6 +181,7 @@ impl Sequencer {
     fn take(&mut self, job: Job) {
         match job {
             Job::Single(job) => self.core.single(*job),
+            Job::Unit(unit) => self.core.unit(*unit),
             Job::Book(tenant, reply) => self.core.book(tenant, reply),
             Job::Wake => {}
             Job::Batch(batch) if batch.job.atomic => {

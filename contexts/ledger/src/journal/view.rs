@@ -125,6 +125,8 @@ pub struct SeenBook {
 pub struct Durable {
     /// End of the newest durable frame.
     pub end: u64,
+    /// Its hash; zeros where there is none.
+    pub hash: [u8; 32],
     /// Its time.
     pub time: Timestamp,
     /// No more will be.
@@ -142,6 +144,10 @@ pub struct View {
     settings: Cells,
     newest: Cells,
     durable: watch::Sender<Durable>,
+    /// Contexts whose newest rows are not committed yet, and where the first unit of those stands.
+    held: parking_lot::Mutex<Vec<(&'static str, u64)>>,
+    ends: parking_lot::Mutex<()>,
+    ended: parking_lot::Condvar,
     /// Times of groups that were begun and are not durable yet: at most two.
     pub outstanding: parking_lot::Mutex<Vec<Timestamp>>,
 }
@@ -156,6 +162,9 @@ impl View {
             settings: Cells::new(),
             newest: Cells::new(),
             durable: watch::Sender::new(durable),
+            held: parking_lot::Mutex::default(),
+            ends: parking_lot::Mutex::default(),
+            ended: parking_lot::Condvar::new(),
             outstanding: parking_lot::Mutex::default(),
         };
         let mut publication = Publication::default();
@@ -180,13 +189,15 @@ impl View {
     }
 
     /// Shows a group that is durable now, values before the end that covers them.
-    pub fn publish(&self, publication: &Publication, end: u64, time: Timestamp) {
+    pub fn publish(&self, publication: &Publication, end: u64, hash: [u8; 32], time: Timestamp) {
         self.show(publication);
         self.outstanding.lock().retain(|begun| *begun > time);
         self.durable.send_modify(|durable| {
             durable.end = end;
+            durable.hash = hash;
             durable.time = time;
         });
+        self.wake();
     }
 
     /// A group without records is over.
@@ -244,6 +255,47 @@ impl View {
     /// No group will become durable any more.
     pub fn poison(&self) {
         self.durable.send_modify(|durable| durable.poisoned = true);
+        self.wake();
+    }
+
+    /// Blocks the thread until the journal is durable beyond a position, or never will be.
+    pub fn await_end(&self, upto: u64) -> Durable {
+        let mut guard = self.ends.lock();
+        loop {
+            let durable = self.durable();
+            if durable.end > upto || durable.poisoned {
+                return durable;
+            }
+            self.ended.wait(&mut guard);
+        }
+    }
+
+    /// Wakes threads that wait for the end to move.
+    fn wake(&self) {
+        drop(self.ends.lock());
+        self.ended.notify_all();
+    }
+
+    /// A unit at this position changes rows that are not committed yet: the feed shows nothing from there on.
+    pub fn hold(&self, context: &'static str, position: u64) {
+        let mut held = self.held.lock();
+        if !held.iter().any(|(known, _)| *known == context) {
+            held.push((context, position));
+        }
+    }
+
+    /// A context's rows are committed.
+    pub fn release(&self, context: &'static str) {
+        self.held.lock().retain(|(known, _)| *known != context);
+        // Whoever waits for what was held back looks again.
+        self.durable.send_modify(|_| {});
+    }
+
+    /// Where the first unit stands whose rows are not committed yet; of one context, or of any.
+    pub fn held_from(&self, context: Option<&str>) -> Option<u64> {
+        let held = self.held.lock();
+        let those = held.iter().filter(|(known, _)| context.is_none_or(|wanted| wanted == *known));
+        those.map(|(_, position)| *position).min()
     }
 
     /// How far the journal is durable.

@@ -60,7 +60,7 @@ impl Writer {
         self.place = Place { position: end, hash, last: sealed.position };
         // Names before the end that covers them: who sees the end finds what it covers.
         handed.name();
-        self.view.publish(&handed.publication, end, sealed.time);
+        self.view.publish(&handed.publication, end, hash, sealed.time);
         Ok(())
     }
 }

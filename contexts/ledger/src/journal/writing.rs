@@ -7,6 +7,7 @@ use super::group::{Handed, MARK_EVERY, Mark, Sealed};
 use super::keys::KeyHash;
 use super::lookup::Lookup;
 use super::record::{Draft, OriginAt, put_unsealed};
+use super::unit::{Beginning, UnitHead, put_redo};
 use crate::accounts::model::AccountNo;
 use crate::command::{Command, Keys, Request};
 use crate::effect::{Decision, Effect};
@@ -24,16 +25,41 @@ impl Core {
     ) -> u64 {
         let nobody = Keys::default();
         let keys = request.map_or(&nobody, |request| &request.keys);
-        self.write_keyed(decision, keys, request, origin)
+        match self.beginning.take() {
+            None => self.write_keyed(decision, keys, request, origin, None),
+            Some(unit) => self.write_first(decision, keys, request, origin, *unit),
+        }
     }
 
-    /// As [`Core::write`], under keys that are not the request's: a batch's.
+    /// Writes the first record of a unit: it carries the unit's key and head, and its redo goes with it.
+    fn write_first(
+        &mut self,
+        decision: &mut Decision,
+        keys: &Keys,
+        request: Option<&Request>,
+        origin: &OriginAt,
+        unit: Beginning,
+    ) -> u64 {
+        let keys = Keys { key: unit.key, own_id: keys.own_id };
+        let position = self.write_keyed(decision, &keys, request, origin, unit.head.as_ref());
+        if let (Some(key), Some(head)) = (&keys.key, &unit.head) {
+            self.insert(self.lookup.keyed.unit(decision.book, &head.context, key), position);
+        }
+        if let Some((context, images)) = unit.redo {
+            put_redo(&mut self.lookup.contents.redo, position, context, &images);
+            self.view.hold(context, position);
+        }
+        position
+    }
+
+    /// As [`Core::write`], under keys that are not the request's: a batch's, or a unit's.
     pub(super) fn write_keyed(
         &mut self,
         decision: &mut Decision,
         keys: &Keys,
         request: Option<&Request>,
         origin: &OriginAt,
+        unit: Option<&UnitHead>,
     ) -> u64 {
         let position = self.lookup.start + (HEAD + self.lookup.contents.records.len()) as u64;
         self.complete(decision, position);
@@ -46,15 +72,18 @@ impl Core {
         let book = &mut self.state.books[decision.book.0 as usize];
         let previous = std::mem::replace(&mut book.newest, position);
         let implied = implied_command(decision);
-        let salt =
-            if request.is_some_and(|request| has_text(&request.command)) { self.ids.random() } else { 0 };
+        let salt = if unit.is_some() || request.is_some_and(|request| has_text(&request.command)) {
+            self.ids.random()
+        } else {
+            0
+        };
         let draft = Draft {
             at: self.time.expect("records are written within a group"),
             keys,
             origin,
             command: request.map(|request| &request.command).or(implied.as_ref()),
             party: decision.party.as_deref(),
-            answer: None,
+            unit,
             previous,
             salt,
         };
@@ -155,17 +184,17 @@ impl Core {
 
     /// Whether there is something to hand over: records, somebody who waits, or a time that readers wait for.
     pub fn has_group(&self) -> bool {
-        self.lookup.contents.count > 0 || !self.waiters.is_empty() || self.time.is_some()
+        self.lookup.contents.count > 0 || self.is_awaited() || self.time.is_some()
     }
 
     /// Whether somebody waits for the group being filled.
     pub fn is_awaited(&self) -> bool {
-        !self.waiters.is_empty()
+        !self.waiters.is_empty() || !self.waiting_units.is_empty()
     }
 
     /// Bytes in the group being filled.
     pub fn group_bytes(&self) -> usize {
-        self.lookup.contents.records.len()
+        self.lookup.contents.records.len() + self.lookup.contents.redo.len()
     }
 
     /// Closes the group and starts the next one behind it.
@@ -187,6 +216,7 @@ impl Core {
             sealed,
             publication,
             waiters: std::mem::replace(&mut self.waiters, waiters),
+            units: std::mem::take(&mut self.waiting_units),
             names: self.lookup.names.hand_over(),
             index: self.lookup.index.clone(),
         }

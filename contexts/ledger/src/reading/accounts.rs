@@ -183,6 +183,11 @@ impl Reading {
         (name.id, name.path.clone())
     }
 
+    /// Where an account's newest settings stand: a fact that a unit may trust ([`crate::journal::unit::Fact`]).
+    pub fn settings_at(&self, account: AccountNo) -> u64 {
+        self.shelf.view.settings_at(account)
+    }
+
     /// Type of an account.
     pub fn kind(&self, account: AccountNo) -> AccountKind {
         self.shelf.view.accounts.read().accounts[account.0 as usize].kind

@@ -68,6 +68,13 @@ impl Reading {
         Ok(Some(Story { first: found, newest }))
     }
 
+    /// The first record of the unit that came under a key, as far as it is durable.
+    pub async fn unit(&self, book: BookNo, context: &str, key: &str) -> Result<Option<Record>, Problem> {
+        let hash = self.shelf.keyed.unit(book, context, key);
+        let found = self.visible(hash).await.map_err(|fault| unreadable(&fault))?;
+        found.map(|position| self.record(position)).transpose()
+    }
+
     /// What is known of an id without waiting for what is being written.
     pub fn story_now(&self, book: BookNo, id: Id) -> Result<Option<Story>, Problem> {
         let hash = self.shelf.keyed.id(book, id);

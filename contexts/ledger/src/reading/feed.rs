@@ -20,6 +20,10 @@ impl Reading {
         }
         records.push(record);
         records.reverse();
+        // Nobody meets a posting before the rows that belong to it.
+        if let Some(held) = self.shelf.view.held_from(None) {
+            records.retain(|record| record.position < held);
+        }
         Ok(records)
     }
 

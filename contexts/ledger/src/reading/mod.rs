@@ -57,7 +57,12 @@ impl Reading {
     /// Reads a journal as it was seen beside the server that owns it; it stays as it was.
     pub fn of(seen: Seen) -> Self {
         let Seen { segments, identity, index, replayed, place, .. } = seen;
-        let durable = Durable { end: place.position, time: replayed.state.last_time, poisoned: false };
+        let durable = Durable {
+            end: place.position,
+            hash: place.hash,
+            time: replayed.state.last_time,
+            poisoned: false,
+        };
         let view = Arc::new(View::new(&replayed.state, &replayed.marks, durable));
         Self { shelf: Arc::new(Shelf { view, segments, index, keyed: Keyed::new(identity) }) }
     }

@@ -123,7 +123,7 @@ fn put(contents: &mut Contents, record: &Record, at: u64, moved: &Moved) {
         origin: &origin,
         command: record.command.as_ref(),
         party: record.party.as_deref(),
-        answer: record.answer.as_deref(),
+        unit: record.unit.as_deref(),
         previous: moved.to(record.previous),
         salt: 42,
     };

@@ -33,13 +33,15 @@ enum Name<'a> {
     Id(u128),
     Key(&'a str),
     BatchKey(&'a str),
+    UnitKey(&'a str, &'a str),
     Ref(&'a str),
 }
 
 fn names_of(record: &Record) -> impl Iterator<Item = Name<'_>> {
-    let key = record.keys.key.as_deref().map(|key| match record.effect {
-        Effect::Batch(_) => Name::BatchKey(key),
-        _ => Name::Key(key),
+    let key = record.keys.key.as_deref().map(|key| match (&record.unit, &record.effect) {
+        (Some(unit), _) => Name::UnitKey(&unit.context, key),
+        (None, Effect::Batch(_)) => Name::BatchKey(key),
+        (None, _) => Name::Key(key),
     });
     let details = record.command.as_ref().and_then(|command| command.details());
     let unique = details.and_then(|details| details.unique_ref.as_deref()).map(Name::Ref);
@@ -61,6 +63,7 @@ impl Names {
                 Name::Id(_) if !is_found_by_id(record) => None,
                 Name::Id(_) => Some(self.keyed.id(record.book, record.id)),
                 Name::Key(key) => Some(self.keyed.text(record.book, Namespace::Key, key)),
+                Name::UnitKey(context, key) => Some(self.keyed.unit(record.book, context, key)),
                 Name::BatchKey(key) => Some(self.keyed.text(record.book, Namespace::BatchKey, key)),
                 Name::Ref(unique) => Some(self.keyed.text(record.book, Namespace::Ref, unique)),
             };
@@ -103,7 +106,7 @@ impl Names {
                         |name| {
                             let what = match name {
                                 Name::Id(_) => "id",
-                                Name::Key(_) | Name::BatchKey(_) => "key",
+                                Name::Key(_) | Name::BatchKey(_) | Name::UnitKey(..) => "key",
                                 Name::Ref(_) => "ref",
                             };
                             findings

@@ -1,0 +1,63 @@
+//! Copies a file's write-ahead log into the file, on a thread of its own, so that no commit pauses for it.
+
+use crate::connection::{Access, connect};
+use crate::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Pause between two looks: short, so that each copies little.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Looks without a change after which the pause grows.
+const CALM: u32 = 50;
+/// Pause while nothing changes.
+const CALM_PAUSE: Duration = Duration::from_secs(1);
+
+/// The thread; dropped, it ends.
+pub struct Checkpointer {
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    /// Starts it for a file.
+    pub fn start(path: &Path) -> Result<Self, Error> {
+        let connection = connect(path, Access::Write)?;
+        connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let ends = Arc::new(AtomicBool::new(false));
+        let (flag, path) = (ends.clone(), path.to_owned());
+        let work = move || {
+            let (mut version, mut calm) = (None, 0);
+            while !flag.load(Ordering::Acquire) {
+                std::thread::park_timeout(if calm > CALM { CALM_PAUSE } else { PAUSE });
+                let now = connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).ok();
+                calm = if now == version { calm + 1 } else { 0 };
+                if calm == 0 || calm == 1 {
+                    // Busy is no fault: the next look goes on.
+                    if let Err(fault) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                    {
+                        tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
+                    }
+                }
+                version = now;
+            }
+        };
+        let thread = std::thread::Builder::new().name("rows-checkpoint".to_owned()).spawn(work);
+        let thread = thread
+            .map_err(|source| Error::Io { doing: "starting the checkpoint's thread".into(), source })?;
+        Ok(Self { ends, thread: Some(thread) })
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It holds nothing that a panic could leave half done.
+            let _ = thread.join();
+        }
+    }
+}
