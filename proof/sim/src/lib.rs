@@ -10,6 +10,7 @@ pub mod fold;
 pub mod genesis;
 pub mod life;
 pub mod mutant;
+pub mod rows;
 pub mod run;
 pub mod seeds;
 pub mod state_check;

@@ -62,8 +62,12 @@ impl Life {
         ids: Arc<dyn IdSource>,
     ) -> Self {
         let Recovered { segments, identity, index, replayed, place, .. } = recovered;
-        let durable =
-            Durable { end: place.position, hash: place.hash, time: replayed.state.last_time, poisoned: false };
+        let durable = Durable {
+            end: place.position,
+            hash: place.hash,
+            time: replayed.state.last_time,
+            poisoned: false,
+        };
         let view = Arc::new(View::new(&replayed.state, &replayed.marks, durable));
         let lookup = new_lookup(&segments, &index, identity, place.position);
         let rest = Rest::new(clock.clone());
