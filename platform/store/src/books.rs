@@ -37,7 +37,7 @@ pub struct Deciding<B: Books + ?Sized> {
 /// What a unit leads to.
 pub enum Then<B: Books + ?Sized> {
     /// It is carried out, and this makes the answer.
-    Answer(Box<dyn FnOnce(&B::Done) -> Vec<u8> + Send>),
+    Answer(MakeAnswer<B>),
     /// It was refused a moment ago, and the refusal is recorded.
     Record(Problem),
 }

@@ -19,7 +19,7 @@ impl Core {
     /// Takes a unit.
     pub fn unit(&mut self, mut job: UnitJob) {
         let verdict = match self.begin() {
-            Ok(now) => self.decide_unit(&mut job, now).unwrap_or_else(|stopped| told(stopped)),
+            Ok(now) => self.decide_unit(&mut job, now).unwrap_or_else(told),
             Err(problem) => Verdict::Unanswered(problem),
         };
         match job.reply.take() {
@@ -206,6 +206,9 @@ impl Core {
     }
 }
 
+/// The first answer, or the first refusal.
+pub type FirstTold = Result<Box<[u8]>, Problem>;
+
 /// What a record says under a unit's key: the first answer or refusal, or the conflict with this command. `None`
 /// if it is no record of that key.
 pub fn first_told(
@@ -213,7 +216,7 @@ pub fn first_told(
     context: &str,
     key: &str,
     asked: &super::unit::UnitHead,
-) -> Option<Result<Result<Box<[u8]>, Problem>, Problem>> {
+) -> Option<Result<FirstTold, Problem>> {
     let told = record.unit.as_deref().filter(|told| &*told.context == context)?;
     if record.keys.key.as_deref() != Some(key) {
         return None;

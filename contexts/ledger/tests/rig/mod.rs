@@ -69,7 +69,12 @@ impl Rig {
     fn open(disk: Arc<dyn Disk>, clock: Arc<ManualClock>, ids: Arc<SeededIds>) -> Self {
         let recovered = recover(&disk, &*ids).expect("the journal is whole");
         let Recovered { segments, identity, index, replayed, place, .. } = recovered;
-        let durable = Durable { end: place.position, time: replayed.state.last_time, poisoned: false };
+        let durable = Durable {
+            end: place.position,
+            hash: place.hash,
+            time: replayed.state.last_time,
+            poisoned: false,
+        };
         let view = Arc::new(View::new(&replayed.state, &replayed.marks, durable));
         let lookup = new_lookup(&segments, &index, identity, place.position);
         let parts = Parts { lookup, clock: clock.clone(), ids: ids.clone(), view: view.clone() };

@@ -138,6 +138,9 @@ struct Owner<B: Books> {
     stopped: bool,
 }
 
+/// A unit that waits, and who waits for it.
+type Waiting<U, V> = (Box<U>, oneshot::Sender<Reply<V>>);
+/// Verdicts that are held back.
 type Held<V> = Vec<(oneshot::Sender<Reply<V>>, V)>;
 
 /// Drops the answer of a caller that went away; its effect stays.
@@ -179,7 +182,7 @@ impl<B: Books> Owner<B> {
         self.follow(0)
     }
 
-    fn next_money(&self) -> Option<(Box<(Asked, MoneyUnit<B>)>, oneshot::Sender<Reply<Verdict>>)> {
+    fn next_money(&self) -> Option<Waiting<(Asked, MoneyUnit<B>), Verdict>> {
         let mut queue = self.shared.queue.lock();
         match queue.tasks.pop_front()? {
             Task::Money(unit, reply) => Some((unit, reply)),
@@ -190,7 +193,7 @@ impl<B: Books> Owner<B> {
         }
     }
 
-    fn next_rows(&self) -> Option<(Box<(Asked, RowsUnit)>, oneshot::Sender<Reply<RowsVerdict>>)> {
+    fn next_rows(&self) -> Option<Waiting<(Asked, RowsUnit), RowsVerdict>> {
         let mut queue = self.shared.queue.lock();
         match queue.tasks.pop_front()? {
             Task::Rows(unit, reply) => Some((unit, reply)),
