@@ -5,7 +5,8 @@
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::output::{Failure, Output, Printed};
-use crate::wiring::{self, PARTS, Part, World};
+use crate::wiring::{self, PARTS, Part, PartKind, World};
+use ledger::journal::copy::Turn;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -28,14 +29,9 @@ pub async fn take(config: &Config, to: &Path, output: Output) -> Result<(), Fail
         return Err(Failure::Refused(what));
     }
     let target = empty_directory(to)?;
-    let mut names = Vec::new();
-    let mut listed = serde_json::Map::new();
-    for part in PARTS.iter().filter(|part| data.join(part.name).exists()) {
-        let facts = (part.copy)(&data.join(part.name), &target.join(part.name), output)?;
-        (part.check)(&target.join(part.name), &facts, output)?;
-        listed.insert(part.name.to_owned(), facts);
-        names.push(part.name);
-    }
+    let present: Vec<&Part> = PARTS.iter().filter(|part| data.join(part.name).exists()).collect();
+    let names: Vec<_> = present.iter().map(|part| part.name).collect();
+    let listed = copy_instant(&data, &target, &present, output)?;
     if names.is_empty() {
         return Err(Failure::Refused(format!("there is nothing to back up in {}", data.path().display())));
     }
@@ -46,6 +42,45 @@ pub async fn take(config: &Config, to: &Path, output: Output) -> Result<(), Fail
     write_manifest(&target, &manifest)?;
     let text = format!("backed up {} to {}\n", names.join(", "), to.display());
     output.answer(Printed { text, json: manifest })
+}
+
+/// Copies all parts as they are at one instant, and reads each copy back. The journal is copied first, all but
+/// its newest end; then every writer of rows is held still behind its last COMMIT for as long as the rest of the
+/// journal takes: no file has a command that the journal lacks, nor lacks one that the journal has.
+fn copy_instant(
+    data: &DataDir,
+    target: &DataDir,
+    parts: &[&Part],
+    output: Output,
+) -> Result<serde_json::Map<String, Value>, Failure> {
+    let of_kind = |kind| parts.iter().filter(move |part| part.kind == kind);
+    let files: Vec<PathBuf> = of_kind(PartKind::Rows).map(|part| data.join(part.name)).collect();
+    let (mut held, mut instant) = (None, None);
+    let mut listed = serde_json::Map::new();
+    for part in of_kind(PartKind::Journal) {
+        let mut turn = |turn: Turn| match turn {
+            Turn::CaughtUp => platform_store::hold(files.iter().cloned()).map(|still| held = Some(still)),
+            Turn::Ended => {
+                held.take().map_or(Ok(()), |still| still.snapshot().map(|taken| instant = Some(taken)))
+            }
+        };
+        let mut turn = |at| turn(at).map_err(std::io::Error::other);
+        let facts = wiring::copy_journal(&data.join(part.name), &target.join(part.name), output, &mut turn)?;
+        listed.insert(part.name.to_owned(), facts);
+    }
+    let instant = match instant {
+        Some(instant) => instant,
+        // There is no journal yet.
+        None => platform_store::hold(files)?.snapshot()?,
+    };
+    for part in of_kind(PartKind::Rows) {
+        instant.copy(&data.join(part.name), &target.join(part.name))?;
+        listed.insert(part.name.to_owned(), Value::Null);
+    }
+    for part in parts {
+        part.check(&target.join(part.name), &listed[part.name], output)?;
+    }
+    Ok(listed)
 }
 
 /// Makes a data directory from a backup.
@@ -63,8 +98,8 @@ pub fn restore(from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
         false => empty_directory(&building)?,
     };
     let copied = parts.iter().try_for_each(|part| {
-        (part.copy)(&from.join(part.name), &target.join(part.name), output)?;
-        (part.check)(&target.join(part.name), &listed[part.name], output)
+        part.copy(&from.join(part.name), &target.join(part.name), output)?;
+        part.check(&target.join(part.name), &listed[part.name], output)
     });
     let placed = copied.and_then(|()| {
         sync_directory(target.path())?;

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use identity::{Door, Doorkeeper, Keys, Setting};
 use kernel::{Clock, IdSource, RandomIds, SystemClock};
 use ledger::Ledger;
-use ledger::journal::copy;
+use ledger::journal::copy::{self, Turn};
 use ledger::journal::disk::{Disk, RealDisk};
 use ledger::journal::engine::Settings as LedgerSettings;
 use platform_http::{Declared, Info, Limits, Open, Schema, Site, openapi as document};
@@ -23,10 +23,8 @@ use std::sync::Arc;
 pub const SCOPES: &[&str] = &["ledger:read", "ledger:write", "ledger:override", "admin", "*"];
 
 /// What may be in a data directory, and is in a backup unless it is made anew at every start.
-pub const PARTS: [Part; 2] = [
-    Part { name: identity::FILE, copy: copy_keys, check: check_keys },
-    Part { name: JOURNAL, copy: copy_journal, check: check_journal },
-];
+pub const PARTS: [Part; 2] =
+    [Part { name: identity::FILE, kind: PartKind::Rows }, Part { name: JOURNAL, kind: PartKind::Journal }];
 
 /// The contexts that a process serves.
 pub const CONTEXTS: [&str; 2] = ["identity", "ledger"];
@@ -38,11 +36,35 @@ const NOT_KEPT: [&str; 4] = [LOCK, "identity.sqlite-wal", "identity.sqlite-shm",
 pub struct Part {
     /// Its name there, and in a backup.
     pub name: &'static str,
-    /// Copies it, possibly from under a live server, to a path where nothing is yet; synced when it returns.
-    /// Returns what the backup's list says of the copy.
-    pub copy: fn(from: &Path, to: &Path, output: Output) -> Result<Value, Failure>,
-    /// Whether a copy is sound and what the list says of it.
-    pub check: fn(copy: &Path, listed: &Value, output: Output) -> Result<(), Failure>,
+    /// What it is.
+    pub kind: PartKind,
+}
+
+/// What a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// A file of rows.
+    Rows,
+    /// The journal.
+    Journal,
+}
+
+impl Part {
+    /// Copies it, nobody using it, to a path where nothing is yet; synced when it returns.
+    pub fn copy(&self, from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
+        match self.kind {
+            PartKind::Rows => Ok(platform_store::backup_file(from, to)?),
+            PartKind::Journal => copy_journal(from, to, output, &mut |_| Ok(())).map(drop),
+        }
+    }
+
+    /// Whether a copy is sound and what the backup's list says of it.
+    pub fn check(&self, copy: &Path, listed: &Value, output: Output) -> Result<(), Failure> {
+        match self.kind {
+            PartKind::Rows => Ok(platform_store::check_file(copy)?),
+            PartKind::Journal => check_journal(copy, listed, output),
+        }
+    }
 }
 
 /// Where the ledger keeps its journal in the data directory.
@@ -194,21 +216,18 @@ pub fn journal_disk(data: &Path) -> Result<Arc<dyn Disk>, Failure> {
     Ok(Arc::new(disk))
 }
 
-fn copy_keys(from: &Path, to: &Path, _: Output) -> Result<Value, Failure> {
-    platform_store::backup_file(from, to)?;
-    Ok(Value::Null)
-}
-
-fn check_keys(copy: &Path, _: &Value, _: Output) -> Result<(), Failure> {
-    Ok(platform_store::check_file(copy)?)
-}
-
-fn copy_journal(from: &Path, to: &Path, output: Output) -> Result<Value, Failure> {
+/// Copies a journal, possibly from under a live server. Returns what the backup's list says of the copy.
+pub fn copy_journal(
+    from: &Path,
+    to: &Path,
+    output: Output,
+    turn: &mut dyn FnMut(Turn) -> std::io::Result<()>,
+) -> Result<Value, Failure> {
     let disk = |path: &Path| RealDisk::try_new(path).map_err(Failure::path("opening", path));
     let source: Arc<dyn Disk> = Arc::new(disk(from)?);
     let target = disk(to)?;
     let mut progress = Progress::new(output, "copying the journal", "bytes");
-    let copied = copy::copy(&source, &target, &mut |at| progress.tell(at.done, at.done, at.most));
+    let copied = copy::copy(&source, &target, &mut |at| progress.tell(at.done, at.done, at.most), turn);
     match copied.map_err(Failure::path("copying the journal", from))? {
         Some(copied) => Ok(json!({"end": copied.end, "frames": copied.frames})),
         None => Ok(Value::Null),

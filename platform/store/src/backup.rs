@@ -5,7 +5,7 @@ use crate::error::Error;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Copies a file that may be in use, by this process or another, to a path where nothing is yet.
@@ -21,14 +21,68 @@ pub fn backup_file(from: &Path, to: &Path) -> Result<(), Error> {
     copied
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let doing = || format!("copying {} to {}", from.display(), to.display());
+/// Files that nobody writes while this lives: each writer waits behind its last COMMIT.
+pub struct Held(Vec<(PathBuf, Connection)>);
+
+/// One instant of several files, however they go on.
+pub struct Instant(Vec<(PathBuf, Connection)>);
+
+/// Holds files still, in this order. They may be in use; a writer waits a few seconds at most.
+pub fn hold(paths: impl IntoIterator<Item = PathBuf>) -> Result<Held, Error> {
+    assert_version();
+    let held = paths.into_iter().map(|path| {
+        let connection = open(&path)?;
+        let begun = connection.execute_batch("BEGIN IMMEDIATE");
+        begun.map_err(Error::sqlite(format!("holding {} still", path.display())))?;
+        Ok((path, connection))
+    });
+    held.collect::<Result<_, _>>().map(Held)
+}
+
+impl Held {
+    /// Opens a snapshot of every file, then lets the writers go on.
+    pub fn snapshot(self) -> Result<Instant, Error> {
+        let opened = self.0.iter().map(|(path, _)| {
+            let connection = open(path)?;
+            let begun = connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;");
+            begun.map_err(Error::sqlite(format!("opening a snapshot of {}", path.display())))?;
+            Ok((path.clone(), connection))
+        });
+        opened.collect::<Result<_, _>>().map(Instant)
+    }
+}
+
+impl Instant {
+    /// Copies one of the files, as it was at the instant, to a path where nothing is yet; synced and checked.
+    pub fn copy(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        let source = self.0.iter().find(|(path, _)| path == from).map(|(_, connection)| connection);
+        let source = source.ok_or_else(|| Error::stopped("copying a file that was not held still"))?;
+        create(to).map_err(Error::io("creating", to))?;
+        let copied = copy_from(source, from, to).and_then(|()| check_file(to));
+        if copied.is_err() {
+            let _ = fs::remove_file(to);
+        }
+        copied
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, Error> {
+    let doing = || format!("opening {}", path.display());
     let rights = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let source = Connection::open_with_flags(from, rights).map_err(Error::sqlite(doing()))?;
+    let source = Connection::open_with_flags(path, rights).map_err(Error::sqlite(doing()))?;
     source.busy_timeout(Duration::from_millis(BUSY_MS)).map_err(Error::sqlite(doing()))?;
+    Ok(source)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    copy_from(&open(from)?, from, to)
+}
+
+fn copy_from(source: &Connection, from: &Path, to: &Path) -> Result<(), Error> {
+    let doing = || format!("copying {} to {}", from.display(), to.display());
     let mut target = Connection::open(to).map_err(Error::sqlite(doing()))?;
     {
-        let backup = Backup::new(&source, &mut target).map_err(Error::sqlite(doing()))?;
+        let backup = Backup::new(source, &mut target).map_err(Error::sqlite(doing()))?;
         // All pages in one step: one snapshot of the log, which holds up no writer and cannot be overtaken.
         let step = backup.step(-1).map_err(Error::sqlite(doing()))?;
         if step != StepResult::Done {

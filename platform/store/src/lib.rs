@@ -19,7 +19,7 @@ pub mod units;
 mod watch;
 mod writer;
 
-pub use backup::{backup_file, check_file};
+pub use backup::{Held, Instant, backup_file, check_file, hold};
 pub use error::{Class, Error};
 pub use migrate::Migration;
 pub use rusqlite::{Error as RowError, Row, params};

@@ -57,13 +57,19 @@ fn journal_examples(target: &str) -> Vec<Vec<u8>> {
         effect,
     };
     let keys = ledger::command::Keys { key: Some("k".into()), own_id: true };
+    let head = ledger::journal::unit::UnitHead {
+        context: "wallets".into(),
+        command: "wallets.transfer".into(),
+        fields: vec![("amount".into(), "5".into())],
+        answer: Some(b"{}"[..].into()),
+    };
     let draft = Draft {
         at: Timestamp(1),
         keys: &keys,
         origin: &OriginAt::Nobody,
         command: None,
         party: None,
-        answer: Some(b"{}"),
+        unit: Some(&head),
         previous: 0,
         salt: 0,
     };

@@ -43,11 +43,22 @@ struct Target {
     room: u64,
 }
 
+/// Where a copy has come to, for whoever copies other things of the same instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Everything that was there when the copy began is copied: others may be held still now, shortly.
+    CaughtUp,
+    /// The copy ends here; others may go on.
+    Ended,
+}
+
 /// Copies the journal of one directory into another, which is empty. `None` where there is no journal.
+/// Between its two turns it copies no more than what was written while others were being held still.
 pub fn copy(
     from: &Arc<dyn Disk>,
     to: &dyn Disk,
     progress: &mut dyn FnMut(Progress),
+    turn: &mut dyn FnMut(Turn) -> io::Result<()>,
 ) -> io::Result<Option<Copied>> {
     let Some((segments, identity)) = Segments::open(from.clone())? else { return Ok(None) };
     // Its names say how far the journal was durable before the copy began.
@@ -55,7 +66,17 @@ pub fn copy(
     let mut follower = Follower::new(&segments, nothing().place);
     let mut target: Option<Target> = None;
     let mut frames = 0;
-    while follower.advance()?.is_none() {
+    let mut caught_up = false;
+    loop {
+        match (follower.advance()?, caught_up) {
+            (None, _) => {}
+            (Some(_), true) => break,
+            (Some(_), false) => {
+                turn(Turn::CaughtUp)?;
+                caught_up = true;
+                continue;
+            }
+        }
         let Some(frame) = follower.frame() else { break };
         let position = frame.head.position;
         let start = segments.holding(position).map_or(position, |segment| segment.start);
@@ -72,6 +93,7 @@ pub fn copy(
         let newest = segments.last();
         progress(Progress { done: follower.place().position, most: newest.start + newest.room });
     }
+    turn(Turn::Ended)?;
     let end = follower.place().position;
     if end < durable {
         return Err(damage(format_args!(
