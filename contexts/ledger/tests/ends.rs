@@ -34,7 +34,7 @@ fn frame(text: usize) -> (Vec<u8>, [u8; 32]) {
         origin: &origin,
         command: Some(&command),
         party: None,
-        answer: None,
+        unit: None,
         previous: 0,
         salt: 42,
     };
