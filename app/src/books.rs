@@ -1,6 +1,6 @@
 //! What an entry of the ledger is in a file, and back: which field travels as which tag, the same way out and in.
 
-use formats::hledger::{AccountClass, Status, Tag, Transaction};
+use formats::{AccountClass, Status, Tag, Transaction};
 use kernel::{Id, Timestamp, id::prefix};
 use ledger::accounts::model::{AccountKind, Text};
 use ledger::entries::model::Details;

@@ -17,7 +17,7 @@ use crate::output::{Failure, Output, Printed};
 use crate::progress::{Progress, grouped};
 use crate::wiring::{self, World};
 use draft::{Draft, Known};
-use formats::hledger::{Item, Rejected, Transaction};
+use formats::{Item, Rejected, Transaction};
 use kernel::{AssetCode, Problem, Tenant};
 use ledger::Ledger;
 use ledger::accounts::model::AccountKind;

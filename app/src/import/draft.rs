@@ -2,7 +2,7 @@
 
 use crate::books;
 use formats::Decimal;
-use formats::hledger::{Date, Transaction};
+use formats::{Date, Transaction};
 use kernel::{AssetCode, Id, Timestamp};
 use ledger::accounts::model::path_check;
 use ledger::entries::model::{Details, MAX_POSTINGS};

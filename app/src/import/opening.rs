@@ -4,7 +4,7 @@ use super::draft::Known;
 use super::survey::Survey;
 use super::told;
 use crate::output::Failure;
-use formats::hledger::AccountClass;
+use formats::AccountClass;
 use kernel::{Asset, AssetCode, Caller, Tenant};
 use ledger::accounts::model::{AccountKind, AccountRef, OpenAccount, Text};
 use ledger::books::model::{BookNo, RegisterAsset, preloaded};

@@ -7,7 +7,7 @@ use super::rejects::Rejects;
 use super::survey::Survey;
 use super::told;
 use crate::output::Failure;
-use formats::hledger::Rejected;
+use formats::Rejected;
 use kernel::{Caller, Id, Problem, Tenant};
 use ledger::accounts::model::{AccountNo, AccountRef};
 use ledger::books::model::{AssetNo, BookNo};

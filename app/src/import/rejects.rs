@@ -2,7 +2,7 @@
 //! mended and imported.
 
 use crate::output::{Failure, Output};
-use formats::hledger::Rejected;
+use formats::Rejected;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};

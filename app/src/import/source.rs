@@ -1,7 +1,7 @@
 //! A file's lines, one at a time and never more of one than a block may have.
 
 use crate::output::Failure;
-use formats::hledger::MAX_BLOCK;
+use formats::MAX_BLOCK;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;

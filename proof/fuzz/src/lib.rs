@@ -2,7 +2,8 @@
 //! whose accepted inputs must read back. The same functions run under libFuzzer (`libfuzzer/`) and, with mutated
 //! examples, in every test run (`tests/`).
 
-use formats::hledger::{Item, Parser, Transaction, check_account, print};
+use formats::hledger::{Parser, check_account, print};
+use formats::{Item, Transaction};
 use kernel::money::{parse_minor, print_minor};
 use kernel::{AssetCode, Cursor, Id, Tenant, Timestamp};
 use ledger::accounts::model::path_check;
