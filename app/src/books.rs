@@ -129,3 +129,14 @@ pub fn class_of(kind: AccountKind) -> AccountClass {
         AccountKind::Expense => AccountClass::Expense,
     }
 }
+
+/// What type of account a directive means.
+pub fn kind_of(class: AccountClass) -> AccountKind {
+    match class {
+        AccountClass::Asset => AccountKind::Asset,
+        AccountClass::Liability => AccountKind::Liability,
+        AccountClass::Equity => AccountKind::Equity,
+        AccountClass::Income => AccountKind::Income,
+        AccountClass::Expense => AccountKind::Expense,
+    }
+}

@@ -199,9 +199,12 @@ pub struct ImportFlags {
     /// The file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The layout, where the file's ending says another.
+    /// The layout; by default the file's ending says it, else hledger.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ImportFormat>,
+    /// How rows of a CSV become entries (TOML); without it a CSV is one that an export wrote.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// Post nothing if anything is rejected that can be judged beforehand.
     #[arg(long)]
     pub strict: bool,
@@ -222,8 +225,14 @@ pub struct ImportFlags {
 /// A layout that is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ImportFormat {
-    /// A plain-text journal.
+    /// hledger's plain-text journal.
     Hledger,
+    /// beancount's plain-text journal.
+    Beancount,
+    /// A posting a row, or with a mapping an entry a row.
+    Csv,
+    /// An entry a line.
+    Ndjson,
 }
 
 /// Types of accounts.

@@ -3,13 +3,19 @@
 
 pub mod beancount;
 pub mod csv;
+mod date;
 mod decimal;
+mod encoding;
 pub mod hledger;
 mod model;
+mod number;
 mod settle;
 
+pub use date::DateForm;
 pub use decimal::Decimal;
+pub use encoding::Encoding;
 pub use model::{
     AccountClass, Amount, Assertion, Balance, Date, Item, MAX_BLOCK, Posting, Rejected, Status, Tag,
     Transaction,
 };
+pub use number::read_number;

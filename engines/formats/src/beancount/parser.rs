@@ -63,7 +63,7 @@ impl Parser {
     /// There are no more lines.
     pub fn finish(&mut self, take: &mut impl FnMut(Item)) {
         if self.quoted > 0 {
-            self.fault = Some("a text in quotes is not closed");
+            self.fault = self.fault.or(Some("a text in quotes is not closed"));
         }
         self.close(take);
     }
@@ -107,6 +107,11 @@ impl Parser {
     /// Follows the quotation marks of a block that is understood: a text may go on in the next line.
     fn quote(&mut self, line: &str) {
         if matches!(self.open, Open::Unknown(_)) {
+            return;
+        }
+        // Of a line that is too long the end is not known.
+        if self.fault.is_some() {
+            self.quoted = 0;
             return;
         }
         self.quoted = if ends_quoted(line, self.quoted > 0) { self.quoted + 1 } else { 0 };
