@@ -18,6 +18,8 @@ mod rows;
 mod sieve;
 mod source;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use crate::cli::{DefaultType, ImportFlags};
 use crate::config::Config;

@@ -110,7 +110,7 @@ impl Visit for Balances {
         Ok(())
     }
 
-    fn transaction(&mut self, _: u64, transaction: &Transaction) {
+    fn counted(&mut self, _: u64, transaction: &Transaction) {
         for posting in &transaction.postings {
             self.add(transaction.date, &posting.account, &posting.amount.commodity, posting.amount.number);
         }

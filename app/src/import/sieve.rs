@@ -24,7 +24,7 @@ pub trait Visit {
     /// What cannot.
     fn rejected(&mut self, rejected: Rejected) -> Result<(), Failure>;
     /// The transaction of a journal from which the next entry comes.
-    fn transaction(&mut self, _line: u64, _transaction: &Transaction) {}
+    fn counted(&mut self, _line: u64, _transaction: &Transaction) {}
     /// What the file says a balance is.
     fn balance(&mut self, _balance: Balance) {}
     /// What a directive says.
@@ -117,9 +117,9 @@ impl<'a> Sieve<'a> {
         let (line, text, draft) = match found {
             Found::Entry { line, text, said } => (line, text, self.known.draft(*said)),
             Found::Journal(Item::Transaction { line, text, transaction }) => {
-                let draft = self.transaction(line, &transaction);
+                let draft = self.journal(line, &transaction);
                 if draft.is_ok() {
-                    visit.transaction(line, &transaction);
+                    visit.counted(line, &transaction);
                 }
                 (line, text, draft)
             }
@@ -147,7 +147,7 @@ impl<'a> Sieve<'a> {
         }
     }
 
-    fn transaction(&mut self, line: u64, transaction: &Transaction) -> Result<Draft, String> {
+    fn journal(&mut self, line: u64, transaction: &Transaction) -> Result<Draft, String> {
         self.dates.see(transaction.date);
         self.asserts |= transaction.postings.iter().any(|posting| posting.assertion.is_some());
         let draft = self.known.journal(transaction)?;

@@ -142,7 +142,7 @@ impl Visit for Held {
         Ok(())
     }
 
-    fn transaction(&mut self, line: u64, transaction: &Transaction) {
+    fn counted(&mut self, line: u64, transaction: &Transaction) {
         self.0.push((line, transaction.clone()));
     }
 }

@@ -15,8 +15,24 @@ use std::sync::Arc;
 /// Rounds for each example.
 const ROUNDS: u64 = 2_000;
 /// Pieces that readers trip over.
-const TRICKY: [&str; 16] =
-    ["\0", "\"", "\"\"", "\n", "\r\n", ",", ";", "{", "[[", "\\u0000", "1e9", "-", ".", "max", "# line 1: x\n", "é"];
+const TRICKY: [&str; 16] = [
+    "\0",
+    "\"",
+    "\"\"",
+    "\n",
+    "\r\n",
+    ",",
+    ";",
+    "{",
+    "[[",
+    "\\u0000",
+    "1e9",
+    "-",
+    ".",
+    "max",
+    "# line 1: x\n",
+    "é",
+];
 
 const LINE: &str = r#"{"id":"ent_01h2xcejqtf2nbrexx3vqjhp41","type":"reversal","of":"ent_x","postings":[{"account":"a:b","account_type":"asset","direction":"debit","amount":"1.50","currency":"EUR"},{"account":7,"direction":"credit","amount":1.5,"currency":"EUR"}],"metadata":{"a":"b"},"effective_at":"2024-01-01T00:00:00Z","ref":"r"}
 "#;
@@ -66,7 +82,8 @@ fn read(mut reader: Reader, bytes: &[u8], known: &Known) -> usize {
             if let Ok(draft) = known.draft(*said) {
                 entries += 1;
                 assert!(draft.sides.len() > 1);
-                let sum = draft.sides.iter().try_fold(Decimal::ZERO, |sum, side| sum.checked_add(side.number));
+                let sum =
+                    draft.sides.iter().try_fold(Decimal::ZERO, |sum, side| sum.checked_add(side.number));
                 let one = draft.sides.iter().all(|side| side.code == draft.sides[0].code);
                 assert!(!one || sum.is_some_and(|sum| sum.units == 0), "an entry balances");
             }
@@ -104,7 +121,8 @@ fn no_bytes_stop_a_reader() {
             let mut chance = Chance(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
             let mut bytes = example.as_bytes().to_vec();
             mutate(&mut bytes, &mut chance);
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(reader(), &bytes, &known)));
+            let result =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(reader(), &bytes, &known)));
             assert!(result.is_ok(), "{name}, round {round}: {:?}", String::from_utf8_lossy(&bytes));
         }
     }
