@@ -177,20 +177,20 @@ Examples:
     Export(ExportFlags),
     /// Post the entries of a file to a book: an hledger or beancount journal, CSV or NDJSON.
     #[command(after_help = "\
-No server may run on the data directory. The file is read twice, line by line. Accounts open on first
-use, with the type that the file says (an `account` directive, a column, a field), else of their first
-name (assets, liabilities, equity, income or revenues, expenses), else the default; commodities become
-assets with the decimals seen. A date counts from midnight UTC. Balance assertions are checked. An
-entry's id comes from its text where the file gives none, so importing a file again posts only what is
-new in it.
+No server may run on the data directory. The file is read twice, line by line. Accounts open on
+first use, with the type that the file says (an `account` directive, a column, a field), else of
+their first name (assets, liabilities, equity, income or revenues, expenses), else the default;
+commodities become assets with the decimals seen. A date counts from midnight UTC. Balance
+assertions are checked. An entry's id comes from its text where the file gives none, so
+importing a file again posts only what is new in it.
 
-What cannot be taken as it is (costs, virtual postings, pads, entries under an alias, lines that are
-no JSON, rows that do not balance) is told with line, text and reason and put into the file of
-rejects, which can be mended and imported; the exit code is 1.
+What cannot be taken as it is (costs, virtual postings, pads, entries under an alias, lines that
+are no JSON, rows that do not balance) is told with line, text and reason and put into the file
+of rejects, which can be mended and imported; the exit code is 1.
 
-The ending says the layout: .beancount and .bean, .csv, .ndjson and .jsonl, else hledger. CSV and
-NDJSON are what an export writes; NDJSON may also have lines as POST /v1/entries takes them, and a
-CSV of any other shape is read by a mapping, as docs/recipes/import-a-csv.md shows.
+The ending says the layout: .beancount and .bean, .csv, .ndjson and .jsonl, else hledger. CSV
+and NDJSON are what an export writes; NDJSON may also have lines as POST /v1/entries takes them,
+and a CSV of any other shape is read by a mapping, as docs/recipes/import-a-csv.md shows.
 
 Examples:
   concord ledger import books.journal

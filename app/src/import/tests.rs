@@ -110,21 +110,20 @@ fn no_bytes_stop_a_reader() {
     let mapping = || Mapping::read(MAPPING).unwrap();
     let mapped = Arc::new(Mapped::try_new(mapping(), Some(&cells("d;i;o;what", ';'))).unwrap());
     let rows = format!("{HEADING}\n{ROWS}");
-    let readers: [(&str, &str, usize, Box<dyn Fn() -> Reader>); 3] = [
-        ("lines", LINE, 1, Box::new(|| Reader::Ndjson(Ndjson::default()))),
-        ("rows", &rows, 1, Box::new(|| Reader::Rows(Rows::new(columns.clone())))),
-        ("mapped", TABLE, 1, Box::new(|| Reader::Mapped(mapped::Reader::new(mapped.clone())))),
-    ];
-    for (name, example, entries, reader) in readers {
-        assert_eq!(read(reader(), example.as_bytes(), &known), entries, "{name}");
-        for round in 0..ROUNDS {
-            let mut chance = Chance(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-            let mut bytes = example.as_bytes().to_vec();
-            mutate(&mut bytes, &mut chance);
-            let result =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(reader(), &bytes, &known)));
-            assert!(result.is_ok(), "{name}, round {round}: {:?}", String::from_utf8_lossy(&bytes));
-        }
+    check("lines", LINE, &known, || Reader::Ndjson(Ndjson::default()));
+    check("rows", &format!("{HEADING}\n{ROWS}"), &known, || Reader::Rows(Rows::new(columns.clone())));
+    check("mapped", TABLE, &known, || Reader::Mapped(mapped::Reader::new(mapped.clone())));
+}
+
+/// The example has one entry that can be taken; its mutations have any number.
+fn check(name: &str, example: &str, known: &Known, reader: impl Fn() -> Reader) {
+    assert_eq!(read(reader(), example.as_bytes(), known), 1, "{name}");
+    for round in 0..ROUNDS {
+        let mut chance = Chance(round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut bytes = example.as_bytes().to_vec();
+        mutate(&mut bytes, &mut chance);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(reader(), &bytes, known)));
+        assert!(result.is_ok(), "{name}, round {round}: {:?}", String::from_utf8_lossy(&bytes));
     }
 }
 

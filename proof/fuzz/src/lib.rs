@@ -122,9 +122,10 @@ pub fn hledger(bytes: &[u8]) {
 
 fn entries(bytes: &[u8]) -> Vec<Transaction> {
     let (mut parser, mut found) = (Parser::default(), Vec::new());
-    let mut take = |item: Item| match item {
-        Item::Transaction { transaction, .. } => found.push(transaction),
-        _ => {}
+    let mut take = |item: Item| {
+        if let Item::Transaction { transaction, .. } = item {
+            found.push(transaction);
+        }
     };
     bytes.split(|byte| *byte == b'\n').for_each(|line| parser.line(line, &mut take));
     parser.finish(&mut take);
