@@ -109,7 +109,6 @@ fn no_bytes_stop_a_reader() {
     let columns = Arc::new(Columns::find(&cells(HEADING, ',')).unwrap());
     let mapping = || Mapping::read(MAPPING).unwrap();
     let mapped = Arc::new(Mapped::try_new(mapping(), Some(&cells("d;i;o;what", ';'))).unwrap());
-    let rows = format!("{HEADING}\n{ROWS}");
     check("lines", LINE, &known, || Reader::Ndjson(Ndjson::default()));
     check("rows", &format!("{HEADING}\n{ROWS}"), &known, || Reader::Rows(Rows::new(columns.clone())));
     check("mapped", TABLE, &known, || Reader::Mapped(mapped::Reader::new(mapped.clone())));

@@ -3,7 +3,10 @@
 use super::hledger::trial;
 use super::server::run;
 use super::without_ids;
+use super::writing::Dice;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 const JOURNAL: &str = "\
 option \"title\" \"What people write\"
@@ -143,4 +146,104 @@ fn roots_of_accounts_may_have_other_names() {
     assert_eq!(done.out, "1 posted, 0 already there, 0 rejected\n", "{}", done.err);
     let table = run(folder.path(), "ledger trial-balance --json").json();
     assert_eq!((&table["data"][0]["type"], &table["data"][1]["type"]), (&json!("asset"), &json!("income")));
+}
+
+/// Cents with a spelling of its own.
+fn spell(dice: &mut Dice, cents: i64) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    let (whole, rest) = (cents.abs() / 100, cents.abs() % 100);
+    let grouped = match whole >= 1_000 {
+        true => format!("{},{:03}", whole / 1_000, whole % 1_000),
+        false => whole.to_string(),
+    };
+    match dice.below(5) {
+        0 => format!("{sign}{grouped}.{rest:02}"),
+        1 => format!("({sign}{whole}.{rest:02} * 2) / 2"),
+        2 => format!("{sign}{whole}.{rest:02} + 0.00"),
+        3 if rest == 0 => format!("{sign}{whole}."),
+        _ => format!("{sign}{whole}.{rest:02}"),
+    }
+}
+
+/// What is added to an account in a commodity on a day of 2024, in cents.
+type Added = Vec<(u64, &'static str, &'static str, i64)>;
+
+/// A journal of so many entries in no order, and what it adds.
+fn journal(seed: u64, entries: u64) -> (String, Added) {
+    let mut dice = Dice(seed);
+    let accounts =
+        ["Assets:Bank", "Assets:Bank:Main", "Expenses:Food-x", "Income:Work", "Liabilities:C1", "Assets:Ünï"];
+    let (mut text, mut added) = (String::from("option \"title\" \"x\"\n"), Added::new());
+    for number in 0..entries {
+        let day = dice.below(300);
+        let date =
+            format!("2024-{:02}-{:02}", 1 + day / 28, 1 + day % 28).replace('-', dice.one(&["-", "/"]));
+        let flag = dice.one(&["*", "!", "txn", "P", "#"]);
+        let said = dice.one(&["", " \"n\"", " \"p\" \"n\" #t ^l", " \"a \\\"q\\\"\" \"two\nlines\""]);
+        let _ =
+            writeln!(text, "{date} {flag}{said}{}", dice.one(&["", " ; c \"", "\n  key: \"v;w\"\n  ; c"]));
+        let (one, commodity) = (dice.one(&accounts), dice.one(&["EUR", "USD", "G-1"]));
+        let other = if one == accounts[0] { accounts[3] } else { accounts[0] };
+        let cents = dice.below(2_000_000) as i64 - 1_000_000;
+        let mark = dice.one(&["", "! ", "* "]);
+        let _ =
+            writeln!(text, "  {mark}{one}  {} {commodity}{}", spell(&mut dice, cents), dice.one(&["", ";c"]));
+        added.push((day, one, commodity, cents));
+        if dice.below(3) == 0 {
+            let more = 1 + dice.below(99) as i64;
+            let _ = writeln!(
+                text,
+                "    meta: {number}\n  {other}  {} {commodity}",
+                spell(&mut dice, -cents - more)
+            );
+            let _ = writeln!(text, "  Expenses:Fees  {} {commodity}", spell(&mut dice, more));
+            added.extend([(day, other, commodity, -cents - more), (day, "Expenses:Fees", commodity, more)]);
+        } else {
+            let _ = writeln!(text, "  {other}");
+            added.push((day, other, commodity, -cents));
+        }
+        text.push_str(dice.one(&["", "\n", "* heading\n", "2024-01-01 note Assets:Bank \"x\"\n"]));
+        if dice.below(8) == 0 {
+            let _ = writeln!(text, "2024-12-31 open {one}");
+        }
+    }
+    (text, added)
+}
+
+#[test]
+fn journals_in_any_spelling_and_order_give_the_sums_and_balances_they_say() {
+    for seed in [1, 7, 99] {
+        let (mut text, added) = journal(seed, 300);
+        let mut dice = Dice(seed + 1);
+        // What balances are at the start of a day, accounts below included.
+        for _ in 0..40 {
+            let (day, commodity) = (dice.below(300), dice.one(&["EUR", "USD"]));
+            let account = dice.one(&["Assets:Bank", "Assets:Bank:Main", "Income:Work"]);
+            let below = |name: &str| name == account || name.starts_with(&format!("{account}:"));
+            let rows = added.iter().filter(|row| row.0 < day && below(row.1) && row.2 == commodity);
+            let cents: i64 = rows.map(|row| row.3).sum();
+            let (month, day) = (1 + day / 28, 1 + day % 28);
+            let said = spell(&mut dice, cents);
+            let _ = writeln!(text, "2024-{month:02}-{day:02} balance {account}  {said} {commodity}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.bean"), text).unwrap();
+        let done = run(folder.path(), "ledger import a.bean --strict");
+        assert_eq!(done.out, "300 posted, 0 already there, 0 rejected\n", "{seed}: {}", done.err);
+        let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        added.iter().for_each(|(_, account, commodity, cents)| {
+            *sums.entry((account, commodity)).or_default() += cents
+        });
+        let books = trial(folder.path(), "data");
+        sums.retain(|_, cents| *cents != 0);
+        assert_eq!(books.len(), sums.len());
+        for ((account, commodity), cents) in sums {
+            let balance = &books[&(account.to_owned(), commodity.to_owned())];
+            let (whole, rest) = balance.split_once('.').unwrap_or((balance, ""));
+            let found: i64 = format!("{whole}{rest:0<2}").parse().unwrap();
+            assert_eq!(found, cents, "{seed} {account} {commodity}");
+        }
+        let again = run(folder.path(), "ledger import a.bean");
+        assert_eq!(again.out, "0 posted, 300 already there, 0 rejected\n", "{seed}: {}", again.err);
+    }
 }
