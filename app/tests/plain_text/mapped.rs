@@ -42,6 +42,14 @@ fn the_recipe_does_what_it_says() {
     put(folder.path(), "other.toml", block("toml").replace("assets:bank:main", "assets:bank:other"));
     let other = run(folder.path(), "ledger import next.csv --mapping other.toml");
     assert_eq!(other.out, "6 posted, 0 already there, 0 rejected\n", "{}", other.err);
+    // Something else of the same rows is a conflict, and nothing is posted twice.
+    put(
+        folder.path(),
+        "changed.toml",
+        block("toml").replace("counter_account = \"suspense:bank\"", "counter_account = \"suspense:new\""),
+    );
+    let changed = run(folder.path(), "ledger import next.csv --mapping changed.toml");
+    assert_eq!(changed.out, "0 posted, 0 already there, 6 rejected\n", "{}", changed.err);
     let books = trial(folder.path(), "data");
     let of = |path: &str| books[&(path.to_owned(), "EUR".to_owned())].clone();
     assert_eq!((of("assets:bank:main"), of("suspense:bank")), ("1540.5".to_owned(), "-3081".to_owned()));

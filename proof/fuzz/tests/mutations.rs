@@ -70,7 +70,7 @@ fn journal_examples(target: &str) -> Vec<Vec<u8>> {
         origin: &OriginAt::Nobody,
         command: None,
         party: None,
-        answer: Some(b"{}"),
+        unit: None,
         previous: 0,
         salt: 0,
     };
