@@ -1,6 +1,6 @@
 //! What an entry of the ledger is in a file, and back: which field travels as which tag, the same way out and in.
 
-use formats::hledger::{AccountClass, Status, Tag, Transaction};
+use formats::{AccountClass, Status, Tag, Transaction};
 use kernel::{Id, Timestamp, id::prefix};
 use ledger::accounts::model::{AccountKind, Text};
 use ledger::entries::model::Details;
@@ -127,5 +127,16 @@ pub fn class_of(kind: AccountKind) -> AccountClass {
         AccountKind::Equity => AccountClass::Equity,
         AccountKind::Income => AccountClass::Income,
         AccountKind::Expense => AccountClass::Expense,
+    }
+}
+
+/// What type of account a directive means.
+pub fn kind_of(class: AccountClass) -> AccountKind {
+    match class {
+        AccountClass::Asset => AccountKind::Asset,
+        AccountClass::Liability => AccountKind::Liability,
+        AccountClass::Equity => AccountKind::Equity,
+        AccountClass::Income => AccountKind::Income,
+        AccountClass::Expense => AccountKind::Expense,
     }
 }

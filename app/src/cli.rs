@@ -175,21 +175,29 @@ Examples:
   concord ledger export --format csv --output entries.csv
   concord ledger export --tenant acme --format ndjson | jq .postings")]
     Export(ExportFlags),
-    /// Post the entries of an hledger journal to a book.
+    /// Post the entries of a file to a book: an hledger or beancount journal, CSV or NDJSON.
     #[command(after_help = "\
-No server may run on the data directory. The file is read twice, line by line. Accounts open on first
-use, with the type of an `account` directive, else of their first name (assets, liabilities, equity,
-income or revenues, expenses), else the default; commodities become assets with the decimals seen. An
-entry counts from its date, midnight UTC. Balance assertions are checked. An entry's id comes from its
-text, so importing a file again posts only what is new in it.
+No server may run on the data directory. The file is read twice, line by line. Accounts open on
+first use, with the type that the file says (an `account` directive, a column, a field), else of
+their first name (assets, liabilities, equity, income or revenues, expenses), else the default;
+commodities become assets with the decimals seen. A date counts from midnight UTC. Balance
+assertions are checked. An entry's id comes from its text where the file gives none, so
+importing a file again posts only what is new in it.
 
-What cannot be taken as it is (costs, virtual postings, automatic and periodic entries, entries under
-an alias) is told with line, text and reason and put into the file of rejects; the exit code is 1.
+What cannot be taken as it is (costs, virtual postings, pads, entries under an alias, lines that
+are no JSON, rows that do not balance) is told with line, text and reason and put into the file
+of rejects, which can be mended and imported; the exit code is 1.
+
+The ending says the layout: .beancount and .bean, .csv, .ndjson and .jsonl, else hledger. CSV
+and NDJSON are what an export writes; NDJSON may also have lines as POST /v1/entries takes them,
+and a CSV of any other shape is read by a mapping, as docs/recipes/import-a-csv.md shows.
 
 Examples:
   concord ledger import books.journal
-  concord ledger import books.journal --strict --rejects bad.journal
-  concord ledger import old.journal --tenant acme --default-type liability --commodity 'h=HOURS' --json")]
+  concord ledger import books.beancount --strict --rejects bad.beancount
+  concord ledger import entries.ndjson --data-dir ./other
+  concord ledger import statement.csv --mapping bank.toml
+  concord ledger import old.txt --format hledger --tenant acme --commodity 'h=HOURS' --json")]
     Import(ImportFlags),
 }
 
@@ -199,9 +207,12 @@ pub struct ImportFlags {
     /// The file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The layout, where the file's ending says another.
+    /// The layout; by default the file's ending says it, else hledger.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ImportFormat>,
+    /// How rows of a CSV become entries (TOML); without it a CSV is one that an export wrote.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// Post nothing if anything is rejected that can be judged beforehand.
     #[arg(long)]
     pub strict: bool,
@@ -222,8 +233,14 @@ pub struct ImportFlags {
 /// A layout that is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ImportFormat {
-    /// A plain-text journal.
+    /// hledger's plain-text journal.
     Hledger,
+    /// beancount's plain-text journal.
+    Beancount,
+    /// A posting a row, or with a mapping an entry a row.
+    Csv,
+    /// An entry a line.
+    Ndjson,
 }
 
 /// Types of accounts.

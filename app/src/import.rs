@@ -1,14 +1,25 @@
-//! `concord ledger import`: the entries of an hledger journal into a book. The file is read twice, line by line:
-//! first what it has is gathered and judged, then accounts and assets are made and entries are posted in batches.
-//! An entry's id comes from its text, so what is there already is found and not posted again.
+//! `concord ledger import`: the entries of a file into a book, from journals of hledger or beancount, CSV or NDJSON.
+//! The file is read twice, line by line: first what it has is gathered and judged, then accounts and assets are made
+//! and entries are posted in batches. An entry's id comes from its text, so what is there already is found and not
+//! posted again.
 
 mod assertions;
+mod balances;
 mod draft;
+mod keys;
+mod layout;
+mod mapped;
+mod mapping;
+mod ndjson;
 mod opening;
 mod posting;
 mod rejects;
+mod rows;
+mod sieve;
 mod source;
 mod survey;
+#[cfg(test)]
+mod tests;
 
 use crate::cli::{DefaultType, ImportFlags};
 use crate::config::Config;
@@ -17,24 +28,24 @@ use crate::output::{Failure, Output, Printed};
 use crate::progress::{Progress, grouped};
 use crate::wiring::{self, World};
 use draft::{Draft, Known};
-use formats::hledger::{Item, Rejected, Transaction};
+use formats::Rejected;
 use kernel::{AssetCode, Problem, Tenant};
-use ledger::Ledger;
+use layout::Layout;
 use ledger::accounts::model::AccountKind;
 use posting::{Counts, Post};
 use rejects::Rejects;
 use serde_json::json;
+use sieve::{Sieve, Visit};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use survey::{Sieve, Survey, Visit};
 
 /// Imports a file.
 pub async fn run(flags: ImportFlags, config: &Config, output: Output) -> Result<(), Failure> {
     let tenant = Tenant::parse(&flags.tenant).map_err(|why| Failure::flag("--tenant")(&why))?;
     let codes = codes(&flags.commodity)?;
-    check_layout(&flags)?;
     // Before anything is made: a file that is not there must leave no directory behind.
     source::Lines::open(&flags.file)?;
+    let layout = Layout::of(&flags)?;
     let data = DataDir::make(&config.data.dir)?;
     let _lock = data.lock()?;
     let world = World::real();
@@ -46,31 +57,33 @@ pub async fn run(flags: ImportFlags, config: &Config, output: Output) -> Result<
     }
     let mut known = Known { codes, assets: opening::assets(&ledger, &tenant), now: ledger.now() };
     let mut progress = Progress::new(output, "looking through", "bytes");
-    let survey = survey::survey(&flags.file, &known, &mut |done, most| progress.tell(done, done, most))?;
-    let mut rejects = Rejects::new(rejects_path(&flags), output);
+    let mut tell = |done, most| progress.tell(done, done, most);
+    let survey = survey::survey(&flags.file, &layout, &known, &mut tell)?;
+    let mut rejects = Rejects::new(rejects_path(&flags), &layout, output);
     if flags.strict && survey.rejected > 0 {
-        Sieve::second(&known, &survey).run(&flags.file, &mut Tell(&mut rejects))?;
+        let mut sieve = Sieve::second(&layout, &known, &survey);
+        sieve.run(&flags.file, &mut Tell(&mut rejects), &mut |_, _| {})?;
         rejects.finish()?;
         return Err(rejects.failure("; nothing was posted"));
     }
     opening::open(&ledger, &tenant, &mut known, &survey, flags.default_type.kind()).await?;
-    let counts = post(&flags, &ledger, &tenant, &known, &survey, &mut rejects, output).await?;
+    let mut post = Post::begin(&ledger, &tenant, &known, &layout.under, &survey).await.map_err(told)?;
+    let mut sieve = Sieve::second(&layout, &known, &survey);
+    run_through(&mut post, &mut sieve, &flags, &mut rejects, output).await?;
+    let counts = post.finish(&mut rejects).await?;
     rejects.finish()?;
     ledger.close();
     answer(&counts, &rejects, output)
 }
 
-async fn post(
+/// The second reading.
+async fn run_through(
+    post: &mut Post<'_>,
+    sieve: &mut Sieve<'_>,
     flags: &ImportFlags,
-    ledger: &Ledger,
-    tenant: &Tenant,
-    known: &Known,
-    survey: &Survey,
     rejects: &mut Rejects,
     output: Output,
-) -> Result<Counts, Failure> {
-    let mut post = Post::begin(ledger, tenant, known, survey).await.map_err(told)?;
-    let mut sieve = Sieve::second(known, survey);
+) -> Result<(), Failure> {
     let mut reader = sieve.reader(&flags.file)?;
     let mut progress = Progress::new(output, "posting", "entries");
     loop {
@@ -86,7 +99,7 @@ async fn post(
             progress.tell(post.counts.done(), reader.read(), reader.size());
         }
         if !more {
-            return post.finish(rejects).await;
+            return Ok(());
         }
     }
 }
@@ -99,7 +112,7 @@ struct Taken {
 }
 
 impl Visit for Taken {
-    fn entry(&mut self, line: u64, text: String, draft: Draft, _: &Transaction) -> Result<(), Failure> {
+    fn entry(&mut self, line: u64, text: String, draft: Draft) -> Result<(), Failure> {
         self.entries.push((line, text, draft));
         Ok(())
     }
@@ -108,23 +121,19 @@ impl Visit for Taken {
         self.rejected.push(rejected);
         Ok(())
     }
-
-    fn directive(&mut self, _: Item) {}
 }
 
 /// Tells what is rejected and nothing else.
 struct Tell<'a>(&'a mut Rejects);
 
 impl Visit for Tell<'_> {
-    fn entry(&mut self, _: u64, _: String, _: Draft, _: &Transaction) -> Result<(), Failure> {
+    fn entry(&mut self, _: u64, _: String, _: Draft) -> Result<(), Failure> {
         Ok(())
     }
 
     fn rejected(&mut self, rejected: Rejected) -> Result<(), Failure> {
         self.0.add(&rejected)
     }
-
-    fn directive(&mut self, _: Item) {}
 }
 
 fn answer(counts: &Counts, rejects: &Rejects, output: Output) -> Result<(), Failure> {
@@ -151,20 +160,6 @@ fn rejects_path(flags: &ImportFlags) -> PathBuf {
         name.push(".rejects");
         flags.file.with_file_name(name)
     })
-}
-
-/// A file whose ending says that it is something else is not read as a journal.
-fn check_layout(flags: &ImportFlags) -> Result<(), Failure> {
-    let ending = flags.file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    match ending {
-        "csv" | "ndjson" | "jsonl" | "json" | "beancount" | "bean" if flags.format.is_none() => {
-            let what = format!(
-                "ends in .{ending}; an import reads hledger journals (--format hledger says it is one)"
-            );
-            Err(Failure::Flag { flag: "FILE", what })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Reads `SYMBOL=CODE` pairs.

@@ -4,9 +4,8 @@ use super::{Book, Entry, Form};
 use crate::books::{self, CAPTURES, REVERSES};
 use crate::output::Failure;
 use formats::Decimal;
-use formats::hledger::{
-    Amount, Date, Posting, Status, Transaction, check_account, print, print_account, print_commodity,
-};
+use formats::hledger::{check_account, print, print_account, print_commodity};
+use formats::{Amount, Date, Posting, Status, Transaction};
 use kernel::Timestamp;
 use kernel::id::prefix;
 

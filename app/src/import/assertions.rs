@@ -1,7 +1,7 @@
 //! Balance assertions: running sums of the entries that are taken, and what the file says they are.
 
 use formats::Decimal;
-use formats::hledger::{Assertion, Posting};
+use formats::{Assertion, Posting};
 use std::collections::HashMap;
 
 /// Sums of every account, in the file's own commodities.

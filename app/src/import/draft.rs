@@ -1,16 +1,38 @@
-//! A transaction as the ledger could take it: every text and number within the ledger's limits, or why not.
+//! An entry as the ledger could take it: every text and number within the ledger's limits, or why not.
 
 use crate::books;
 use formats::Decimal;
-use formats::hledger::{Date, Transaction};
+use formats::{Date, Transaction};
 use kernel::{AssetCode, Id, Timestamp};
-use ledger::accounts::model::path_check;
+use ledger::accounts::model::{AccountKind, path_check};
 use ledger::entries::model::{Details, MAX_POSTINGS};
 use ledger::http::{MAX_DESCRIPTION, MAX_WORD, METADATA};
 use std::collections::HashMap;
 
 /// Codes of symbols that everybody writes.
 const SYMBOLS: [(&str, &str); 4] = [("$", "USD"), ("€", "EUR"), ("£", "GBP"), ("¥", "JPY")];
+
+/// One side as a file says it.
+pub struct SaidSide {
+    /// The account.
+    pub path: String,
+    /// The commodity.
+    pub commodity: String,
+    /// Above zero for a debit.
+    pub number: Decimal,
+    /// What the account is, where the file says so.
+    pub kind: Option<AccountKind>,
+}
+
+/// An entry as a file says it, whatever its layout.
+pub struct Said {
+    /// The id that the file gives.
+    pub id: Option<Id>,
+    /// Details, the effective time among them.
+    pub details: Details,
+    /// Its sides.
+    pub sides: Vec<SaidSide>,
+}
 
 /// One side: an account, what, and how much is added.
 pub struct Side {
@@ -20,6 +42,8 @@ pub struct Side {
     pub code: AssetCode,
     /// Above zero for a debit; never zero.
     pub number: Decimal,
+    /// What the account is, where the file says so.
+    pub kind: Option<AccountKind>,
 }
 
 /// What the ledger could take.
@@ -30,6 +54,13 @@ pub struct Draft {
     pub details: Details,
     /// Two sides or more.
     pub sides: Vec<Side>,
+}
+
+impl Draft {
+    /// Milliseconds of its effective time; 0 where it counts from when it is posted.
+    pub fn time_ms(&self) -> i64 {
+        self.details.effective_at.map_or(0, |at| at.0.div_euclid(1_000))
+    }
 }
 
 /// What is known before the file is read.
@@ -44,18 +75,36 @@ pub struct Known {
 
 impl Known {
     /// Turns a transaction into what the ledger could take.
-    pub fn draft(&self, transaction: &Transaction) -> Result<Draft, String> {
-        let mut sides = Vec::with_capacity(transaction.postings.len());
-        for posting in transaction.postings.iter().filter(|posting| posting.amount.number.units != 0) {
-            let path = &posting.account;
-            path_check(path).map_err(|why| format!("the account {path:?} cannot be opened: {why}"))?;
-            let (code, number) = (self.code(&posting.amount.commodity)?, posting.amount.number);
+    pub fn journal(&self, transaction: &Transaction) -> Result<Draft, String> {
+        let told = books::read(transaction);
+        let mut details = told.details;
+        let midnight = midnight(transaction.date)?;
+        let same_day = |at: &Timestamp| at.0.div_euclid(DAY_US) == midnight.0.div_euclid(DAY_US);
+        details.effective_at = Some(details.effective_at.filter(same_day).unwrap_or(midnight));
+        let sides = transaction.postings.iter().map(|posting| SaidSide {
+            path: posting.account.clone(),
+            commodity: posting.amount.commodity.clone(),
+            number: posting.amount.number,
+            kind: None,
+        });
+        self.draft(Said { id: told.id, details, sides: sides.collect() })
+    }
+
+    /// Turns an entry as it is said into what the ledger could take.
+    pub fn draft(&self, said: Said) -> Result<Draft, String> {
+        let mut sides = Vec::with_capacity(said.sides.len());
+        for SaidSide { path, commodity, number, kind } in said.sides {
+            if number.units == 0 {
+                continue;
+            }
+            path_check(&path).map_err(|why| format!("the account {path:?} cannot be opened: {why}"))?;
+            let code = self.code(&commodity)?;
             if let Some(&scale) = self.assets.get(&code)
                 && number.at_scale(scale).is_none()
             {
                 return Err(format!("{number} has more decimals than {code}, which has {scale}"));
             }
-            sides.push(Side { path: path.clone(), code, number });
+            sides.push(Side { path, code, number, kind });
         }
         match &sides[..] {
             [] => return Err("the entry moves nothing".to_owned()),
@@ -65,18 +114,13 @@ impl Known {
             _ if sides.len() > MAX_POSTINGS => {
                 return Err(format!("the entry has more than {MAX_POSTINGS} postings"));
             }
-            _ => {}
+            _ => check_balance(&sides)?,
         }
-        let told = books::read(transaction);
-        let mut details = told.details;
-        check_texts(&details)?;
-        let midnight = midnight(transaction.date)?;
-        let same_day = |at: &Timestamp| at.0.div_euclid(DAY_US) == midnight.0.div_euclid(DAY_US);
-        details.effective_at = Some(details.effective_at.filter(same_day).unwrap_or(midnight));
-        if details.effective_at.is_some_and(|at| at > self.now) {
+        check_texts(&said.details)?;
+        if said.details.effective_at.is_some_and(|at| at > self.now) {
             return Err("the date lies in the future".to_owned());
         }
-        Ok(Draft { own_id: told.id, details, sides })
+        Ok(Draft { own_id: said.id, details: said.details, sides })
     }
 
     /// The code of a commodity.
@@ -96,8 +140,29 @@ impl Known {
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
 
-fn midnight(date: Date) -> Result<Timestamp, String> {
+/// The moment from which a day counts.
+pub fn midnight(date: Date) -> Result<Timestamp, String> {
     Timestamp::parse(&format!("{date}T00:00:00Z")).map_err(|why| why.to_string())
+}
+
+/// Journals were judged by their reader; rows and lines were not.
+fn check_balance(sides: &[Side]) -> Result<(), String> {
+    let mut sums: Vec<(AssetCode, Decimal)> = Vec::new();
+    for side in sides {
+        let slot = match sums.iter().position(|(code, _)| *code == side.code) {
+            Some(slot) => slot,
+            None => {
+                sums.push((side.code, Decimal::ZERO));
+                sums.len() - 1
+            }
+        };
+        let sum = sums[slot].1.checked_add(side.number);
+        sums[slot].1 = sum.ok_or("the amounts are too large to be added")?;
+    }
+    match sums.iter().find(|(_, sum)| sum.units != 0) {
+        None => Ok(()),
+        Some((code, sum)) => Err(format!("the entry does not balance: {sum} {code} is left")),
+    }
 }
 
 fn check_texts(details: &Details) -> Result<(), String> {

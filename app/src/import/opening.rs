@@ -4,7 +4,6 @@ use super::draft::Known;
 use super::survey::Survey;
 use super::told;
 use crate::output::Failure;
-use formats::hledger::AccountClass;
 use kernel::{Asset, AssetCode, Caller, Tenant};
 use ledger::accounts::model::{AccountKind, AccountRef, OpenAccount, Text};
 use ledger::books::model::{BookNo, RegisterAsset, preloaded};
@@ -84,19 +83,13 @@ async fn run(ledger: &Ledger, tenant: &Tenant, book: BookNo, commands: Vec<Comma
     }
 }
 
-/// An account's type: what a directive says of it or of one above it, else what its first name says, else the
+/// An account's type: what the file says of it or of one above it, else what its first name says, else the
 /// default.
 fn kind_of(path: &str, survey: &Survey, default: AccountKind) -> AccountKind {
     let mut above = path;
     loop {
-        if let Some(class) = survey.classes.get(above) {
-            return match class {
-                AccountClass::Asset => AccountKind::Asset,
-                AccountClass::Liability => AccountKind::Liability,
-                AccountClass::Equity => AccountKind::Equity,
-                AccountClass::Income => AccountKind::Income,
-                AccountClass::Expense => AccountKind::Expense,
-            };
+        if let Some(kind) = survey.kinds.get(above) {
+            return *kind;
         }
         match above.rsplit_once(':') {
             Some((parent, _)) => above = parent,

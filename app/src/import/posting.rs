@@ -7,7 +7,7 @@ use super::rejects::Rejects;
 use super::survey::Survey;
 use super::told;
 use crate::output::Failure;
-use formats::hledger::Rejected;
+use formats::Rejected;
 use kernel::{Caller, Id, Problem, Tenant};
 use ledger::accounts::model::{AccountNo, AccountRef};
 use ledger::books::model::{AssetNo, BookNo};
@@ -23,8 +23,6 @@ use std::task::Poll;
 
 /// Batches under way at once: one is decided while another is written and a third is read.
 const UNDER_WAY: usize = 4;
-/// What ids of this layout are derived under.
-const LAYOUT: &str = "hledger";
 
 /// What became of entries.
 #[derive(Debug, Default)]
@@ -58,9 +56,11 @@ pub struct Post<'a> {
     tenant: Tenant,
     book: BookNo,
     known: &'a Known,
+    /// What ids are derived under.
+    under: &'a str,
     /// Numbers of accounts and assets, as they are met.
     accounts: HashMap<String, AccountNo>,
-    /// How often a text stood in the file so far; of the newest day only, where days only grow.
+    /// How often a text stood in the file so far; of the newest day only, where days go one way.
     texts: HashMap<u128, u64>,
     by_day: bool,
     day_ms: i64,
@@ -77,6 +77,7 @@ impl<'a> Post<'a> {
         ledger: &'a Ledger,
         tenant: &Tenant,
         known: &'a Known,
+        under: &'a str,
         survey: &Survey,
     ) -> Result<Self, Problem> {
         Ok(Self {
@@ -84,9 +85,10 @@ impl<'a> Post<'a> {
             tenant: tenant.clone(),
             book: ledger.book(tenant).await?,
             known,
+            under,
             accounts: HashMap::new(),
             texts: HashMap::new(),
-            by_day: survey.in_order,
+            by_day: survey.one_way,
             day_ms: i64::MIN,
             batch: Vec::with_capacity(BATCH),
             blocks: Vec::with_capacity(BATCH),
@@ -129,8 +131,8 @@ impl<'a> Post<'a> {
     }
 
     fn request(&mut self, text: &str, draft: Draft) -> Result<Request, String> {
+        let derived = self.id(text, draft.time_ms());
         let Draft { own_id, details, sides } = draft;
-        let derived = self.id(text, details.effective_at.map_or(0, |at| at.0 / 1_000));
         let mut postings = Postings::new();
         for side in sides {
             let unknown = || "the file changed while it was read".to_owned();
@@ -155,7 +157,7 @@ impl<'a> Post<'a> {
     /// when other entries were added to the file. It sorts by the day, as ids do by their time.
     fn id(&mut self, text: &str, time_ms: i64) -> Id {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(LAYOUT.as_bytes()).update(&[0]).update(text.as_bytes());
+        hasher.update(self.under.as_bytes()).update(&[0]).update(text.as_bytes());
         let name = |hasher: &blake3::Hasher| {
             let bytes = *hasher.finalize().as_bytes();
             u128::from_le_bytes(*bytes.first_chunk().expect("a hash has 32 bytes"))

@@ -1,13 +1,25 @@
 //! A file's lines, one at a time and never more of one than a block may have.
 
 use crate::output::Failure;
-use formats::hledger::MAX_BLOCK;
+use formats::MAX_BLOCK;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 18;
+
+/// Bytes at the start of a file by which it is judged whether it is a text at all.
+const LOOKED_AT: usize = 8_192;
+
+/// Why a file that starts so is no text; a byte 0 further behind is told with its block.
+fn no_text(start: &[u8]) -> Option<&'static str> {
+    match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16; convert it to UTF-8 first"),
+        _ if start.contains(&0) => Some("is no text: it has a byte 0 near its start"),
+        _ => None,
+    }
+}
 
 /// A file that is read line by line.
 pub struct Lines {
@@ -30,7 +42,11 @@ impl Lines {
             let what = format!("{} is no regular file; an import reads it twice", path.display());
             return Err(Failure::Refused(what));
         }
-        let input = BufReader::with_capacity(BUFFER, file);
+        let mut input = BufReader::with_capacity(BUFFER, file);
+        let start = input.fill_buf().map_err(Failure::path("reading", path))?;
+        if let Some(what) = no_text(&start[..start.len().min(LOOKED_AT)]) {
+            return Err(Failure::Refused(format!("{} {what}", path.display())));
+        }
         Ok(Self { input, line: Vec::new(), read: 0, size: facts.len(), count: 0 })
     }
 

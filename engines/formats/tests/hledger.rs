@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use formats::Decimal;
-use formats::hledger::{
-    Amount, Assertion, Date, Item, Parser, Posting, Rejected, Status, Transaction, check_account, print,
-};
+use formats::hledger::{Parser, check_account, print};
+use formats::{Amount, Assertion, Date, Item, Posting, Rejected, Status, Transaction};
 use proptest::prelude::*;
 
 fn items(text: &[u8]) -> Vec<Item> {
@@ -42,6 +41,7 @@ fn told(text: &str) -> String {
             }
             Item::Account { name, class } => format!("account {name} {class:?}"),
             Item::Commodity { commodity, scale } => format!("commodity {commodity} {scale}"),
+            Item::Balance(balance) => panic!("{balance:?}"),
             Item::Rejected(Rejected { line, reason, .. }) => format!("{line}! {reason}"),
         };
         out.push_str(&line);

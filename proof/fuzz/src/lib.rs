@@ -2,7 +2,9 @@
 //! whose accepted inputs must read back. The same functions run under libFuzzer (`libfuzzer/`) and, with mutated
 //! examples, in every test run (`tests/`).
 
-use formats::hledger::{Item, Parser, Transaction, check_account, print};
+use formats::csv::{Row, Rows, write_row};
+use formats::hledger::{Parser, check_account, print};
+use formats::{DateForm, Decimal, Encoding, Item, Transaction, read_number};
 use kernel::money::{parse_minor, print_minor};
 use kernel::{AssetCode, Cursor, Id, Tenant, Timestamp};
 use ledger::accounts::model::path_check;
@@ -16,7 +18,7 @@ use platform_http::json::{Document, MapLimits, Reader};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     ("record", record),
     ("frame", frame),
     ("body", body),
@@ -24,6 +26,9 @@ pub const TARGETS: [Target; 7] = [
     ("amount", amount),
     ("names", names),
     ("hledger", hledger),
+    ("beancount", beancount),
+    ("rows", rows),
+    ("cells", cells),
 ];
 
 /// A record of the journal, at some position.
@@ -117,11 +122,76 @@ pub fn hledger(bytes: &[u8]) {
 
 fn entries(bytes: &[u8]) -> Vec<Transaction> {
     let (mut parser, mut found) = (Parser::default(), Vec::new());
-    let mut take = |item: Item| match item {
-        Item::Transaction { transaction, .. } => found.push(transaction),
-        Item::Account { .. } | Item::Commodity { .. } | Item::Rejected(_) => {}
+    let mut take = |item: Item| {
+        if let Item::Transaction { transaction, .. } = item {
+            found.push(transaction);
+        }
     };
     bytes.split(|byte| *byte == b'\n').for_each(|line| parser.line(line, &mut take));
     parser.finish(&mut take);
     found
+}
+
+/// A beancount journal: what is taken balances, and reads back the same once it is printed as hledger has it.
+pub fn beancount(bytes: &[u8]) {
+    let (mut parser, mut found) = (formats::beancount::Parser::default(), Vec::new());
+    let mut take = |item: Item| match item {
+        Item::Transaction { transaction, .. } => found.push(transaction),
+        Item::Balance(balance) => assert!(balance.tolerance.units >= 0, "a tolerance is not below zero"),
+        Item::Account { .. } | Item::Commodity { .. } | Item::Rejected(_) => {}
+    };
+    bytes.split(|byte| *byte == b'\n').for_each(|line| parser.line(line, &mut take));
+    parser.finish(&mut take);
+    for entry in found {
+        for posting in &entry.postings {
+            let commodity = &posting.amount.commodity;
+            let mut sum = entry.postings.iter().filter(|other| other.amount.commodity == *commodity);
+            let sum = sum.try_fold(Decimal::ZERO, |sum, other| sum.checked_add(other.amount.number));
+            assert_eq!(sum.map(|sum| sum.units), Some(0), "an entry balances");
+        }
+        if entry.postings.iter().all(|posting| check_account(&posting.account).is_ok()) {
+            let mut text = String::new();
+            print(&mut text, &entry).expect("a text takes everything");
+            assert_eq!(entries(text.as_bytes()), [entry], "{text}");
+        }
+    }
+}
+
+/// Rows of CSV; the first byte chooses the separator. What is read prints and reads back the same.
+pub fn rows(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let (Ok(text), separator) = (std::str::from_utf8(rest), [',', ';', '\t', '|'][usize::from(first % 4)])
+    else {
+        return;
+    };
+    let read = |text: &str, separator| {
+        let mut reader = Rows::new(separator);
+        let mut rows: Vec<Row> = text.split('\n').filter_map(|line| reader.line(line)).collect();
+        rows.extend(reader.finish());
+        assert!(reader.finish().is_none(), "a reader that is finished is empty");
+        rows
+    };
+    for row in read(text, separator) {
+        let Ok(cells) = row.cells else { continue };
+        let mut printed = String::new();
+        write_row(&mut printed, cells.iter().map(String::as_str)).expect("a text takes everything");
+        let again = read(printed.strip_suffix('\n').unwrap_or(&printed), ',');
+        assert_eq!(again.into_iter().map(|row| row.cells).collect::<Vec<_>>(), [Ok(cells)], "{printed}");
+    }
+}
+
+/// Cells of somebody's table: numbers with either mark, dates and their forms, bytes of an older encoding.
+pub fn cells(bytes: &[u8]) {
+    let text = Encoding::Windows1252.read(bytes).expect("every byte is a character there");
+    for mark in ['.', ','] {
+        if let Some(number) = read_number(&text, mark) {
+            let printed = number.to_string().replace('.', &mark.to_string());
+            assert_eq!(read_number(&printed, mark), Some(number), "numbers print exactly");
+        }
+    }
+    let (form, date) = text.split_once('\n').unwrap_or(("YYYY-MM-DD", &text));
+    if let Some(date) = DateForm::parse(form).ok().and_then(|form| form.read(date)) {
+        let plain = DateForm::parse("YYYY-MM-DD").expect("the form is whole");
+        assert_eq!(plain.read(&date.to_string()), Some(date), "dates print exactly");
+    }
 }

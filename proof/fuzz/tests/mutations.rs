@@ -34,6 +34,13 @@ fn examples(target: &str) -> Vec<Vec<u8>> {
             "D $1,000.00\n2024/1/2 ! x\n a  1,000\n b  $-1,000 ==* \"a b\" 1\n\naccount a ; type:A\ncommodity 1. JPY\n",
             "alias a=b\nend aliases\n2024-01-01 x\n ; code%:%41\n a  1 A @ 2 B\n (v)  3\n\ncomment\nend comment\n",
         ],
+        "beancount" => &[
+            "pushtag #t\n2024-01-31 * \"Shop\" \"bread\" #a ^b\n  key: \"v\"\n  A:B  (1 + 2) * 1,000.50 EUR\n    k2: TRUE ; c\n  C:D\n2024-02-01 balance A:B  1.00 ~ 0.5 EUR\n",
+            "option \"name_assets\" \"X\"\n2024/1/2 txn \"two\nlines \\\"q\\\"\"\n ! A:B  -1 X/Y {2 Z} @ 3 W\n C:D\n2024-01-01 pad A:B C:D\npoptag #t\n",
+            "2024-01-01 P \"x\"\n #t\n A:B  10 / 4 USD\n A:B  2 EUR\n C:D\n* heading\ninclude \"a\"\n2024-01-01 query \"q\" \"a\n\nb\"\n",
+        ],
+        "rows" => &["\u{0}a,\"b,\"\"c\"\"\r\nd\",\r\n,\n\"x\"y,z\n\"open\n", "\u{1}a;b\n\";\"", "\u{2}a\tb"],
+        "cells" => &["-1.234.567,50", "1 234.50-", "DD.MM.YYYY\n31.01.2024", "M/D/YY*\n1/2/24 10:00"],
         _ => &[],
     };
     let mut all: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();

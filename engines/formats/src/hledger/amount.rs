@@ -1,8 +1,8 @@
 //! Amounts: `-1,000.50 EUR`, `$10`, `10 "green apples"`. Which mark is the decimal one follows hledger: the last
 //! of two different ones; one that stands once; what a directive says where there is one.
 
-use super::model::Amount;
 use crate::Decimal;
+use crate::model::Amount;
 
 /// What a symbol without quotes cannot have.
 const NOT_SIMPLE: &[char] =

@@ -1,14 +1,10 @@
 //! One entry: its header, its postings, the amount that was left out, and whether all of it balances.
 
 use super::escape::{self, Unescaped};
-use super::model::{Amount, Assertion, Date, Posting, Status, Tag, Transaction};
 use super::{amount, comment};
-use crate::Decimal;
-use std::borrow::Cow;
+use crate::model::{Amount, Assertion, Date, Status, Transaction};
+use crate::settle::{Draft, Reason, settle};
 use std::collections::HashMap;
-
-/// Why a block is not taken.
-pub(super) type Reason = Cow<'static, str>;
 
 /// What directives so far said about how to read.
 #[derive(Debug, Default)]
@@ -39,15 +35,6 @@ impl Rules {
         }
         Ok(amount)
     }
-}
-
-/// A posting whose amount may still be missing.
-struct Draft {
-    account: String,
-    amount: Option<Amount>,
-    assertion: Option<Assertion>,
-    comment: String,
-    tags: Vec<Tag>,
 }
 
 /// Reads a block: a line that starts with a date, and the indented lines behind it.
@@ -205,60 +192,6 @@ fn assertion(text: &str, rules: &Rules) -> Result<Assertion, Reason> {
         return Err("a cost in a balance assertion is not taken".into());
     }
     Ok(Assertion { amount: rules.amount(text)?, sole, inclusive })
-}
-
-/// Puts in the amount that was left out, one posting for each commodity, and checks that all sums are zero.
-fn settle(drafts: Vec<Draft>) -> Result<Vec<Posting>, Reason> {
-    let mut sums: Vec<(&str, Decimal)> = Vec::new();
-    let mut missing = None;
-    for (place, draft) in drafts.iter().enumerate() {
-        let Some(amount) = &draft.amount else {
-            if missing.replace(place).is_some() {
-                return Err("two postings have no amount".into());
-            }
-            continue;
-        };
-        let slot = match sums.iter().position(|(commodity, _)| *commodity == amount.commodity) {
-            Some(slot) => slot,
-            None => {
-                sums.push((&amount.commodity, Decimal::ZERO));
-                sums.len() - 1
-            }
-        };
-        let sum = sums[slot].1.checked_add(amount.number);
-        sums[slot].1 = sum.ok_or("the amounts are too large to be added")?;
-    }
-    sums.retain(|(_, sum)| sum.units != 0);
-    if drafts.is_empty() {
-        return Err("the entry has no posting".into());
-    }
-    if missing.is_none() && !sums.is_empty() {
-        let left: Vec<String> = sums.iter().map(|(commodity, sum)| format!("{sum} {commodity}")).collect();
-        return Err(format!("the entry does not balance: {} is left", left.join(", ").trim_end()).into());
-    }
-    let sums: Vec<Amount> = sums
-        .into_iter()
-        .map(|(commodity, sum)| Amount { number: sum.negated(), commodity: commodity.to_owned() })
-        .collect();
-    let mut postings = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let Draft { account, amount, assertion, comment, tags } = draft;
-        match amount {
-            Some(amount) => postings.push(Posting { account, amount, assertion, comment, tags }),
-            None => {
-                let mut told = Some((comment, tags));
-                for amount in &sums {
-                    let (comment, tags) = told.take().unwrap_or_default();
-                    let (account, amount) = (account.clone(), amount.clone());
-                    postings.push(Posting { account, amount, assertion: None, comment, tags });
-                }
-            }
-        }
-    }
-    if postings.is_empty() {
-        return Err("the entry moves nothing".into());
-    }
-    Ok(postings)
 }
 
 /// Takes escaped tags back to what they were: description, code and comment to their places.

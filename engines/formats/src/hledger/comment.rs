@@ -1,6 +1,6 @@
 //! Comments and the tags in them: a word, a colon, and a value up to a comma or the line's end.
 
-use super::model::Tag;
+use crate::model::Tag;
 
 /// Adds what one line of comment says: its tags, and the text around them as a line of its own.
 pub(super) fn read(line: &str, tags: &mut Vec<Tag>, text: &mut String) {

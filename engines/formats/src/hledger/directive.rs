@@ -1,9 +1,10 @@
 //! Directives: those that say how to read, those that carry nothing here, and those that would change what the
 //! entries mean and are therefore not taken.
 
-use super::block::{Reason, Rules};
-use super::model::{AccountClass, Item, Tag};
+use super::block::Rules;
 use super::{amount, block, comment};
+use crate::model::{AccountClass, Item, Tag};
+use crate::settle::Reason;
 
 /// Words that carry nothing a book keeps: prices, payees, tags, ignored commodities.
 const PASSED: &[&str] = &["P", "payee", "tag", "N"];

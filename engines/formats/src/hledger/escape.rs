@@ -1,7 +1,7 @@
 //! Text that hledger's comments and descriptions cannot carry as it is travels in a tag whose name ends in `%`
 //! and whose value has `%41` for the bytes it could not have: `description%:two%0Alines`.
 
-use super::model::Tag;
+use crate::model::Tag;
 
 /// The end of the name of a tag whose name and value are escaped.
 const MARK: char = '%';

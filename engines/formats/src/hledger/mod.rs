@@ -7,12 +7,8 @@ mod block;
 mod comment;
 mod directive;
 mod escape;
-mod model;
 mod parser;
 mod print;
 
-pub use model::{
-    AccountClass, Amount, Assertion, Date, Item, MAX_BLOCK, Posting, Rejected, Status, Tag, Transaction,
-};
 pub use parser::Parser;
 pub use print::{Unprintable, check_account, print, print_account, print_commodity};

@@ -1,10 +1,11 @@
 //! The parser: it is given lines and gives items. It holds one block at a time, of bounded length, and what
 //! directives said.
 
-use super::block::{self, Reason, Rules};
+use super::block::{self, Rules};
 use super::comment;
 use super::directive::{self, Opened};
-use super::model::{Item, MAX_BLOCK, Rejected, Tag};
+use crate::model::{Item, MAX_BLOCK, Rejected, Tag};
+use crate::settle::Reason;
 
 /// What the lines so far belong to.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Printing an entry so that hledger and the parser read back the same. What a place cannot carry goes into an
 //! escaped tag; an account that no journal can name is refused.
 
-use super::model::{AccountClass, Amount, Posting, Status, Tag, Transaction};
 use super::{amount, block, comment, escape};
+use crate::model::{AccountClass, Amount, Posting, Status, Tag, Transaction};
 use std::fmt::{self, Write};
 
 /// An account's name that an hledger journal cannot carry.

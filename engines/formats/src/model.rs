@@ -1,4 +1,4 @@
-//! Words of an hledger journal.
+//! Words of plain-text journals: what hledger's and beancount's files have in common once they are read.
 
 use crate::Decimal;
 
@@ -86,7 +86,7 @@ pub struct Posting {
     pub tags: Vec<Tag>,
 }
 
-/// An entry of the journal, balanced in every commodity.
+/// An entry of a journal, balanced in every commodity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     /// When.
@@ -105,7 +105,7 @@ pub struct Transaction {
     pub postings: Vec<Posting>,
 }
 
-/// What an `account` directive says an account is.
+/// What an account is said to be; the letters are hledger's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountClass {
     /// `A`, and `C` for cash.
@@ -129,6 +129,23 @@ pub struct Rejected {
     pub text: String,
     /// Why.
     pub reason: String,
+}
+
+/// What a file says a balance is at the start of a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// Number of the first line, from 1.
+    pub line: u64,
+    /// The lines.
+    pub text: String,
+    /// The day at whose start it holds.
+    pub date: Date,
+    /// Whose balance, the accounts below included.
+    pub account: String,
+    /// How much.
+    pub amount: Amount,
+    /// How far off it may be; not below zero.
+    pub tolerance: Decimal,
 }
 
 /// What a parser found.
@@ -157,6 +174,8 @@ pub enum Item {
         /// Digits behind the point.
         scale: u8,
     },
+    /// What a balance is.
+    Balance(Balance),
     /// What was not taken.
     Rejected(Rejected),
 }
