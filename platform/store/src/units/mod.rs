@@ -4,11 +4,13 @@
 //! |---|---|
 //! | shape | what a statement does to which table, read once from its text |
 //! | image | rows as a unit left them: redo, written and applied |
+//! | beside | keys, audit and outbox: what the store writes with every unit |
 //! | committer | one transaction of one kind of units, step by step, without threads |
 //! | opening | cursor, redo, migrations: what happens to a file before it is served |
 //! | desk | the thread that owns a file, and the queue before it |
 //! | once | key, read, decide, commit; again after a failed guard |
 
+mod beside;
 pub mod committer;
 mod desk;
 pub mod image;

@@ -2,7 +2,8 @@
 //! and make its unit, commits it, and does so again after a failed guard, a bounded number of times. A refusal
 //! leaves only after the key was looked up once more, so that a retry racing its first gets the first answer.
 
-use super::committer::{Asked, Committer, RowsVerdict, first_answer};
+use super::beside::first_answer;
+use super::committer::{Asked, Committer, RowsVerdict};
 use super::desk::{Desk, OnFatal, Reply, Task};
 use super::opening;
 use crate::books::{Awaited, Books, Deciding, First, Verdict};

@@ -6,6 +6,7 @@ mod asked;
 mod audit;
 mod books;
 mod file;
+mod steps;
 mod world;
 
 pub use world::{Mutant, Plan, Report, run};

@@ -1,0 +1,118 @@
+//! What the store itself writes beside a unit's own rows: keys with first answers, the audit, the outbox.
+
+use super::committer::{Asked, Committer, RowsVerdict, Undone};
+use crate::error::Error;
+use crate::unit::{Change, Command, Value};
+use kernel::Caller;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+impl Committer {
+    /// Key, first answer and audit of a rows unit.
+    pub(super) fn sign(&mut self, asked: &Asked, answer: &[u8]) -> Result<(), Undone> {
+        let Asked { by, command, at } = asked;
+        let fields = encode_fields(&command.fields);
+        let mut changes = Vec::new();
+        if let Some(key) = &command.key {
+            let insert = "INSERT INTO store_keys (tenant, key, command, fields, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let values: [Value; 6] = [
+                by.tenant.as_str().into(),
+                key.as_str().into(),
+                command.name.into(),
+                fields.clone().into(),
+                answer.to_vec().into(),
+                (*at).into(),
+            ];
+            changes.push(Change::one(insert, values));
+        }
+        let insert = "INSERT INTO store_audit (id, tenant, at, command, fields, api_key, address, request) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let values: [Value; 8] = [
+            self.next_audit.into(),
+            by.tenant.as_str().into(),
+            (*at).into(),
+            command.name.into(),
+            fields.into(),
+            by.key.map(|id| id.0.to_be_bytes()).into(),
+            by.address.map(|address| address.to_string()).into(),
+            (&*by.request).into(),
+        ];
+        self.next_audit += 1;
+        changes.push(Change::one(insert, values));
+        changes.iter().try_for_each(|change| self.run(change))
+    }
+
+    pub(super) fn put_event(&mut self, asked: &Asked, event: &crate::unit::Event) -> Result<(), Undone> {
+        let tenant = asked.by.tenant.as_str();
+        let query = "SELECT newest FROM store_sequences WHERE tenant = ?1 AND stream = ?2 AND key = ?3";
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached(query)
+            .and_then(|mut statement| {
+                statement.query_row(params![tenant, event.stream, event.key], |row| row.get(0)).optional()
+            })
+            .map_err(|fault| self.fault(fault.into()))?;
+        let sequence = newest.unwrap_or(0) + 1;
+        let count = match newest {
+            None => "INSERT INTO store_sequences (tenant, stream, key, newest) VALUES (?1, ?2, ?3, ?4)",
+            Some(_) => {
+                "UPDATE store_sequences SET newest = ?4 WHERE tenant = ?1 AND stream = ?2 AND key = ?3"
+            }
+        };
+        let named: [Value; 4] =
+            [tenant.into(), event.stream.into(), event.key.as_str().into(), sequence.into()];
+        self.run(&Change::one(count, named))?;
+        let insert = "INSERT INTO store_outbox (id, tenant, stream, kind, key, sequence, payload, request, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let values: [Value; 9] = [
+            self.next_event.into(),
+            tenant.into(),
+            event.stream.into(),
+            event.kind.into(),
+            event.key.as_str().into(),
+            sequence.into(),
+            event.payload.clone().into(),
+            (&*asked.by.request).into(),
+            asked.at.into(),
+        ];
+        self.next_event += 1;
+        self.run(&Change::one(insert, values))
+    }
+}
+
+/// The first answer under a rows unit's key, or the fields in which this command differs.
+pub(super) fn first_answer(
+    connection: &Connection,
+    by: &Caller,
+    key: &str,
+    command: &Command,
+) -> Result<Option<RowsVerdict>, Error> {
+    let query = "SELECT command, fields, answer FROM store_keys WHERE tenant = ?1 AND key = ?2";
+    let found: Option<(String, Vec<u8>, Vec<u8>)> = connection
+        .prepare_cached(query)?
+        .query_row(params![by.tenant.as_str(), key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((name, fields, answer)) = found else { return Ok(None) };
+    let differences = command.differences(&name, &decode_fields(&fields));
+    Ok(Some(match differences.is_empty() {
+        true => RowsVerdict::Replayed(answer),
+        false => RowsVerdict::Conflict(differences),
+    }))
+}
+
+/// Fields of a command as bytes: name and value, each ended by a zero byte. No text here holds one.
+pub fn encode_fields(fields: &[(&'static str, String)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in fields.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
+        out.extend(part.bytes().filter(|byte| *byte != 0));
+        out.push(0);
+    }
+    out
+}
+
+/// Fields from bytes.
+pub fn decode_fields(bytes: &[u8]) -> Vec<(String, String)> {
+    let mut parts = bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
+    let mut fields = Vec::new();
+    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        fields.push((name, value));
+    }
+    fields
+}
