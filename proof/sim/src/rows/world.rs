@@ -14,7 +14,7 @@ use kernel::{IdSource as _, Tenant};
 use ledger::books::model::{AssetNo, BookNo};
 use ledger::journal::engine::outcome_unknown;
 use ledger::journal::recovery::recover;
-use platform_store::books::{Books as _, Verdict};
+use platform_store::books::Verdict;
 use platform_store::units::committer::{Committer, RowsVerdict};
 use platform_store::units::opening;
 use std::collections::BTreeMap;
