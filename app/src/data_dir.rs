@@ -1,4 +1,4 @@
-//! The data directory: `lock`, `identity.sqlite`, `journal/`. One server at a time holds its lock.
+//! The data directory: `lock`, `identity.sqlite`, `wallets.sqlite`, `journal/`. One server at a time holds its lock.
 
 use crate::output::Failure;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

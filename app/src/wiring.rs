@@ -8,7 +8,7 @@ use crate::page;
 use crate::problems;
 use crate::progress::Progress;
 use identity::{Door, Doorkeeper, Keys, Setting};
-use kernel::{Clock, IdSource, RandomIds, SystemClock};
+use kernel::{Asset, AssetCode, Clock, IdSource, RandomIds, SystemClock};
 use ledger::Ledger;
 use ledger::journal::copy::{self, Turn};
 use ledger::journal::disk::{Disk, RealDisk};
@@ -18,19 +18,31 @@ use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use wallets::Wallets;
 
 /// Every scope that a route asks for, and `*` for all.
-pub const SCOPES: &[&str] = &["ledger:read", "ledger:write", "ledger:override", "admin", "*"];
+pub const SCOPES: &[&str] =
+    &["ledger:read", "ledger:write", "ledger:override", "wallets:read", "wallets:write", "admin", "*"];
 
 /// What may be in a data directory, and is in a backup unless it is made anew at every start.
-pub const PARTS: [Part; 2] =
-    [Part { name: identity::FILE, kind: PartKind::Rows }, Part { name: JOURNAL, kind: PartKind::Journal }];
+pub const PARTS: [Part; 3] = [
+    Part { name: identity::FILE, kind: PartKind::Rows },
+    Part { name: wallets::FILE, kind: PartKind::Rows },
+    Part { name: JOURNAL, kind: PartKind::Journal },
+];
 
 /// The contexts that a process serves.
-pub const CONTEXTS: [&str; 2] = ["identity", "ledger"];
+pub const CONTEXTS: [&str; 3] = ["identity", "ledger", "wallets"];
 
 /// What is beside the parts and a copy needs not: a start makes it anew, or a file system's root has it.
-const NOT_KEPT: [&str; 4] = [LOCK, "identity.sqlite-wal", "identity.sqlite-shm", "lost+found"];
+const NOT_KEPT: [&str; 6] = [
+    LOCK,
+    "identity.sqlite-wal",
+    "identity.sqlite-shm",
+    "wallets.sqlite-wal",
+    "wallets.sqlite-shm",
+    "lost+found",
+];
 
 /// One thing in the data directory: a file or a directory of one context.
 pub struct Part {
@@ -94,28 +106,52 @@ impl World {
     }
 }
 
+/// What the contexts are told by the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The journal.
+    pub ledger: LedgerSettings,
+    /// What stands behind the wallets of the documented API.
+    pub asset: Asset,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let code = AssetCode::parse("UNIT").expect("it is a code");
+        Self { ledger: LedgerSettings::default(), asset: Asset { code, scale: 8 } }
+    }
+}
+
+/// The status of a process that ends itself because a file may not be what it was: the next start redoes it.
+const FATAL: i32 = 70;
+
 /// Everything a server has open. The contexts are opened in the order of their fields and dropped in it too.
 pub struct House {
     /// The keys.
     pub keys: Keys,
     /// How requests get in.
     pub door: Door,
+    /// The wallets.
+    pub wallets: Wallets,
     /// The books.
     pub ledger: Ledger,
 }
 
 impl House {
     /// Opens what the directory keeps, for a server that listens on this address. The caller holds the lock.
-    pub fn open(
-        data: &DataDir,
-        listen: IpAddr,
-        world: &World,
-        settings: LedgerSettings,
-    ) -> Result<Self, Failure> {
+    pub fn open(data: &DataDir, listen: IpAddr, world: &World, settings: Settings) -> Result<Self, Failure> {
         let keys = open_keys(data, world)?;
         // An IPv4 address in IPv6 clothes is judged as what it is.
         let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
-        Ok(Self { keys, door, ledger: open_ledger(data, world, settings)? })
+        let ledger = open_ledger(data, world, settings.ledger)?;
+        let wallets = open_wallets(data, world, &ledger, settings.asset)?;
+        Ok(Self { keys, door, wallets, ledger })
+    }
+
+    /// Finishes what was handed over: the contexts first, then the books that decide for them.
+    pub fn close(&self) {
+        self.wallets.close();
+        self.ledger.close();
     }
 
     /// All routes, ready to answer.
@@ -124,6 +160,7 @@ impl House {
         let keys = self.keys.clone();
         Site::builder(INFO, limits, doorkeeper, world.ids.clone())
             .routes(ledger::http::routes().with_state(self.ledger.clone()))
+            .routes(wallets::http::routes().with_state(self.wallets.clone()))
             .routes(page::routes())
             .schemas(schemas())
             .problems(problems::PAGES)
@@ -153,12 +190,13 @@ pub fn openapi() -> serde_json::Value {
 pub fn declared() -> Vec<Declared> {
     let bare = Site::builder(INFO, Limits::default(), Arc::new(Open::default()), Arc::new(RandomIds)).build();
     let contexts = ledger::http::routes().declared().into_iter();
+    let contexts = contexts.chain(wallets::http::routes().declared());
     contexts.chain(page::routes().declared()).chain(bare.declared().iter().copied()).collect()
 }
 
 /// The shapes that the routes name.
 pub fn schemas() -> Vec<Schema> {
-    ledger::http::schemas()
+    ledger::http::schemas().into_iter().chain(wallets::http::schemas()).collect()
 }
 
 /// Opens the books of a data directory. The caller holds the lock.
@@ -168,6 +206,17 @@ pub fn open_ledger(data: &DataDir, world: &World, settings: LedgerSettings) -> R
     let ledger = Ledger::open(Arc::new(disk), world.clock.clone(), world.ids.clone(), settings);
     // What is damaged, where, and what to do about it stands in the fault.
     ledger.map_err(opening)
+}
+
+/// Opens the wallets of a data directory: redo, then migrations.
+fn open_wallets(data: &DataDir, world: &World, ledger: &Ledger, asset: Asset) -> Result<Wallets, Failure> {
+    let on_fatal = Arc::new(|what: &str| {
+        tracing::error!(what, "a context's file may not be what it was; the next start redoes it");
+        std::process::exit(FATAL);
+    });
+    let (clock, ids) = (world.clock.clone(), world.ids.clone());
+    let setting = wallets::Setting { ledger: ledger.clone(), clock, ids, asset, on_fatal };
+    Ok(Wallets::open(&data.join(wallets::FILE), setting)?)
 }
 
 /// Opens the keys of a data directory.

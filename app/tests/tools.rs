@@ -167,7 +167,7 @@ fn a_backup_under_load_has_what_was_acknowledged_before_it() {
         let before = load.so_far();
         let copy = run(folder.path(), &format!("backup copy-{round}"));
         assert_eq!(copy.code, 0, "{}", copy.err);
-        assert!(copy.out.contains("identity.sqlite, journal"), "{}", copy.out);
+        assert!(copy.out.contains("identity.sqlite, wallets.sqlite, journal"), "{}", copy.out);
         let beside = run(folder.path(), "ledger verify --json");
         assert_eq!(
             (beside.code, &beside.json()["holds"]),
@@ -324,12 +324,13 @@ fn contexts_are_served_together() {
     for (line, what) in [
         ("serve ledger", "identity too"),
         ("serve identity", "ledger too"),
-        ("serve wallets", "there is no context \"wallets\""),
+        ("serve wallets", "identity too"),
+        ("serve purses", "there is no context \"purses\""),
     ] {
         let refused = run(folder.path(), line);
         assert_eq!(refused.code, 2, "{line}: {}", refused.err);
         assert!(refused.err.contains(what), "{line}: {}", refused.err);
         assert!(!folder.path().join("data").exists());
     }
-    Running::start(folder.path(), "identity ledger").stop();
+    Running::start(folder.path(), "identity ledger wallets").stop();
 }

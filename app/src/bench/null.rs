@@ -92,7 +92,7 @@ fn zeros(path: &Path) -> io::Result<File> {
 pub async fn serve(bytes_each: u64, config: &Config, output: Output) -> Result<(), Failure> {
     let data = DataDir::make(&config.data.dir)?;
     let world = World::real();
-    let settings = ledger::journal::engine::Settings::default();
+    let settings = crate::wiring::Settings::default();
     let house = House::open(&data, config.server.listen.ip(), &world, settings)?;
     let path = data.join("null");
     let file = zeros(&path).map_err(Failure::path("filling", &path))?;

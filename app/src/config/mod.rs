@@ -11,6 +11,8 @@ pub use fault::{Fault, Invalid};
 
 use crate::aliases;
 use crate::output::{Failure, Output, Printed};
+use kernel::asset::MAX_SCALE;
+use kernel::{Asset, AssetCode};
 use layers::{Layers, Origin};
 use ledger::journal::engine::Settings as LedgerSettings;
 use platform_http::{Limits, RateLimit, ServerSettings};
@@ -56,6 +58,8 @@ pub struct Config {
     pub data: DataConfig,
     /// The ledger's journal.
     pub ledger: LedgerSettings,
+    /// What stands behind the wallets of the documented API, which knows no currency.
+    pub wallets: Asset,
     /// The log.
     pub log: LogConfig,
     shown: Vec<Shown>,
@@ -162,6 +166,7 @@ fn read(layers: &mut Layers) -> Option<Config> {
     let limits = limits(layers);
     let dir = layers.parse("data.dir", "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text)));
     let ledger = ledger_settings(layers);
+    let wallets = wallets_asset(layers);
     let format = layers.parse("log.format", "one of auto, pretty, json", |text| text.parse().ok());
     let level = layers.parse("log.level", "a filter such as \"info\" or \"info,ledger=debug\"", |text| {
         (!text.is_empty()).then(|| text.to_owned())
@@ -171,6 +176,7 @@ fn read(layers: &mut Layers) -> Option<Config> {
         limits: limits?,
         data: DataConfig { dir: dir? },
         ledger: ledger?,
+        wallets: wallets?,
         log: LogConfig { format: format?, level: level? },
         shown: layers.shown(),
     })
@@ -199,6 +205,13 @@ fn ledger_settings(layers: &mut Layers) -> Option<LedgerSettings> {
         checkpoint_bytes: checkpoint_bytes?,
         scrub_pause: scrub_pause?,
     })
+}
+
+fn wallets_asset(layers: &mut Layers) -> Option<Asset> {
+    let wanted = "an asset's code: 1 to 16 of A-Z, 0-9, '.', '_' and '-', a letter first";
+    let code = layers.parse("wallets.asset", wanted, |text| AssetCode::parse(text).ok());
+    let scale = layers.number("wallets.asset_scale", 0, i64::from(MAX_SCALE));
+    Some(Asset { code: code?, scale: u8::try_from(scale?).ok()? })
 }
 
 fn limits(layers: &mut Layers) -> Option<Limits> {

@@ -17,7 +17,10 @@ mod statements;
 mod trial;
 
 pub use batches::Unrun;
-pub use parse::{MAX_DESCRIPTION, MAX_WORD, METADATA};
+pub use parse::{
+    MAX_DESCRIPTION, MAX_WORD, METADATA, Resolver, body, optional_body, own_id, path_id, text, word,
+};
+pub use render::Json;
 pub use schemas::schemas;
 
 use crate::books::model::BookNo;

@@ -3,6 +3,7 @@
 
 use crate::slugs;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{Datum, Problem};
 use std::error::Error;
@@ -17,6 +18,8 @@ pub struct Refusal {
     pub(crate) problem: Box<Problem>,
     /// What is logged and never told: the source of a fault.
     pub(crate) source: Option<String>,
+    /// Status and JSON that a documented route of another system answers with instead of the problem.
+    pub(crate) told: Option<(StatusCode, Bytes)>,
 }
 
 impl Refusal {
@@ -36,7 +39,16 @@ impl Refusal {
             &slugs::INTERNAL_FAULT,
             "Something broke on our side; the log has it under this request's id.",
         );
-        Self { problem: Box::new(problem), source: Some(source) }
+        Self { problem: Box::new(problem), source: Some(source), told: None }
+    }
+
+    /// Lets the caller be told this instead: a documented route of another system keeps that system's error bodies.
+    /// The problem itself is logged as ever.
+    #[must_use]
+    pub fn told_as(mut self, status: u16, json: impl Into<Bytes>) -> Self {
+        let status = StatusCode::from_u16(status).expect("a context names real statuses");
+        self.told = Some((status, json.into()));
+        self
     }
 
     /// The problem that will be told.
@@ -47,14 +59,17 @@ impl Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), source: None }
+        Self { problem: Box::new(problem), source: None, told: None }
     }
 }
 
 impl IntoResponse for Refusal {
     /// Status and headers, with the refusal as an extension; the site adds the body.
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.problem.slug.status);
+        let status = match &self.told {
+            Some((status, _)) => Ok(*status),
+            None => StatusCode::from_u16(self.problem.slug.status),
+        };
         let mut response = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);

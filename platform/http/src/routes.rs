@@ -67,6 +67,8 @@ pub struct Doc {
     pub body_limit: Option<usize>,
     /// Time to answer, where it is not the site's limit.
     pub time_limit: Option<Duration>,
+    /// JSON that a fault is answered with, where the route is documented by another system; may be empty.
+    pub fault: &'static str,
 }
 
 impl Doc {
@@ -83,6 +85,7 @@ impl Doc {
         problems: &[],
         body_limit: None,
         time_limit: None,
+        fault: "",
     };
 }
 

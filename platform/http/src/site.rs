@@ -209,6 +209,13 @@ fn tell(mut response: Response, visit: &Visit, method: &Method, uri: &Uri) -> Re
         None => return response,
     };
     log(&refusal, visit, method, uri);
+    if let Some(json) = told(&refusal, visit) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, crate::answer::JSON);
+        headers.remove(header::CONTENT_LENGTH);
+        *response.body_mut() = Body::from(json);
+        return response;
+    }
     let mut body = Vec::with_capacity(384);
     write_problem(&mut body, &refusal.problem, Some(uri.path()), Some(visit.request_id()));
     let headers = response.headers_mut();
@@ -216,6 +223,16 @@ fn tell(mut response: Response, visit: &Visit, method: &Method, uri: &Uri) -> Re
     headers.remove(header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
     response
+}
+
+/// What a route that another system documents tells instead of a problem.
+fn told(refusal: &Refusal, visit: &Visit) -> Option<Bytes> {
+    if let Some((_, json)) = &refusal.told {
+        return Some(json.clone());
+    }
+    let fault = visit.guard.get().map_or("", |guard| guard.declared.doc.fault);
+    let is_fault = refusal.problem.slug == &slugs::INTERNAL_FAULT;
+    (is_fault && !fault.is_empty()).then(|| Bytes::from_static(fault.as_bytes()))
 }
 
 /// Whether an error came from a library and not from a handler: those are texts, or nothing.

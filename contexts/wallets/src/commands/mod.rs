@@ -1,0 +1,4 @@
+//! Commands of wallets, each in four steps: read, decide, commit, answer.
+
+pub mod customers;
+pub mod movements;

@@ -1,0 +1,150 @@
+//! Money that moves: top-ups, withdrawals, payouts and transfers. One entry each; a row changes only where a limit
+//! counts.
+
+use crate::model::{Limits, Movement, Place, Running};
+use crate::postings::{self, Words};
+use crate::receipt::{Draft, View};
+use crate::rules::{self, Agreed, Found};
+use crate::{Error, Wallets, store};
+use kernel::{Asset, Caller, Tenant};
+use ledger::Ledger;
+use ledger::accounts::model::AccountRef;
+use ledger::books::model::{AssetNo, BookNo};
+use ledger::command::{Command as Entry, Request};
+use ledger::journal::unit::Fact;
+use platform_store::unit::{Answered, Change, Command, MoneyUnit};
+
+/// A movement that is asked for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Its ends.
+    pub movement: Movement,
+    /// How much, in minor units.
+    pub amount: i128,
+    /// Of what.
+    pub asset: (AssetNo, Asset),
+    /// What it says besides.
+    pub words: Words,
+    /// Its name, canonical fields and key.
+    pub command: Command,
+}
+
+impl Wallets {
+    /// Moves money; `view` makes the answer.
+    pub async fn move_money(&self, by: &Caller, order: &Order, view: View) -> Result<Answered, Error> {
+        self.again(|| {
+            self.store.once_money(by, &order.command, || self.movement(by, order, view, Vec::new()))
+        })
+        .await
+    }
+
+    /// The unit of a movement, and the changes that go with it.
+    pub(crate) async fn movement(
+        &self,
+        by: &Caller,
+        order: &Order,
+        view: View,
+        changes: Vec<Change>,
+    ) -> Result<MoneyUnit<Ledger>, Error> {
+        let book = self.ledger.book(&by.tenant).await?;
+        let found = self.find(&by.tenant, book, order.movement, order.asset.0).await?; // read
+        let holds = |asset| self.ledger.reading.asset(book, asset).code;
+        let agreed = rules::movement(&found, order.movement, order.amount, order.asset, holds)?; // decide
+        let (funding, opening) = self.funding(book, order.movement);
+        let entry = postings::entry(&agreed, &order.words, &funding);
+        let request = self.ledger.request(None, None, Entry::PostEntry(entry));
+        let draft = Draft {
+            id: request.id,
+            agreed: agreed.clone(),
+            asset: order.asset.1,
+            reference: order.words.reference.clone(),
+            dry_run: order.command.dry_run,
+        };
+        let unit = MoneyUnit::answering(move |done| view(&draft.receipt(done))); // answer
+        let unit = opening.into_iter().chain([request]).fold(unit, MoneyUnit::post); // commit
+        let unit = changes.into_iter().fold(unit, MoneyUnit::change);
+        Ok(guarded(unit, &by.tenant, &agreed))
+    }
+
+    /// What there is of a movement's ends. Rows and balances are read only where something depends on them.
+    pub(crate) async fn find(
+        &self,
+        tenant: &Tenant,
+        book: BookNo,
+        movement: Movement,
+        asset: AssetNo,
+    ) -> Result<Found, Error> {
+        let source = match movement.source() {
+            Some(wallet) => self.standing(tenant, book, wallet).await?,
+            None => None,
+        };
+        let target = match movement.target() {
+            Some(wallet) => self.standing(tenant, book, wallet).await?,
+            None => None,
+        };
+        let limits = source.as_ref().and_then(|(_, standing)| standing.limits.clone());
+        let source = source.map(|(account, standing)| standing.place(account));
+        let target = target.map(|(account, standing)| standing.place(account));
+        let running = match (&limits, source) {
+            (Some(limits), Some(source)) => self.running(tenant, source, limits).await?,
+            _ => Vec::new(),
+        };
+        // The books refuse what is not covered themselves; only what comes after that needs to know before.
+        let missing = movement.target().is_some() && target.is_none();
+        let ordered = missing || !running.is_empty() || target.is_some_and(|target| target.asset != asset);
+        let available = match source.filter(|_| ordered) {
+            Some(source) => Some(self.balance(book, &source).await?.available),
+            None => None,
+        };
+        Ok(Found { source, target, available, running })
+    }
+
+    /// Limits in their running periods, with what is used of them.
+    pub(crate) async fn running(
+        &self,
+        tenant: &Tenant,
+        source: Place,
+        limits: &Limits,
+    ) -> Result<Vec<Running>, Error> {
+        let periods = rules::running(limits, self.now());
+        let own = tenant.clone();
+        self.store
+            .read(move |reader| {
+                let mut running = Vec::new();
+                for (period, cap) in periods {
+                    let used = store::usage_find(reader, &own, source.no, period)?;
+                    running.push(Running { period, cap, used });
+                }
+                Ok(running)
+            })
+            .await
+    }
+
+    /// The funding account, and the command that opens it where there is none.
+    pub(crate) fn funding(&self, book: BookNo, movement: Movement) -> (AccountRef, Option<Request>) {
+        let path = AccountRef::Path(postings::FUNDING.into());
+        match self.ledger.reading.find(book, &path) {
+            Some(account) => (AccountRef::Known(account), None),
+            None if matches!(movement, Movement::Transfer { .. }) => (path, None),
+            None => {
+                let open = Entry::OpenAccount(postings::open_funding());
+                (path, Some(self.ledger.request(None, None, open)))
+            }
+        }
+    }
+}
+
+/// What the source's limits ask of a unit: the settings that they were read under, the time that they count in, and
+/// the counts themselves.
+pub(crate) fn guarded(mut unit: MoneyUnit<Ledger>, tenant: &Tenant, agreed: &Agreed) -> MoneyUnit<Ledger> {
+    let Some(source) = agreed.source else { return unit };
+    unit = unit.trusting(Fact::SettingsAt(source.account, source.settings_at));
+    // The first is the shortest, and lies within the other.
+    if let Some(first) = agreed.counted.first() {
+        unit = unit.within(first.running.period.start, first.running.period.end);
+    }
+    agreed
+        .counted
+        .iter()
+        .fold(unit, |unit, counted| unit.change(store::usage_add(tenant, source.no, counted)))
+}
