@@ -14,6 +14,7 @@ mod requests;
 mod server;
 mod single;
 mod start;
+mod wallets;
 
 use crate::config::Config;
 use crate::output::{Failure, Output, Printed};
@@ -101,6 +102,8 @@ pub enum Workload {
     Reads,
     /// Batches under UUIDv4 ids.
     Random,
+    /// Transfers beside postings, and under a limit.
+    Wallets,
     /// Start on an empty directory, idle memory.
     Startup,
     /// Resident memory per account, balance and key.
@@ -160,6 +163,10 @@ fn measure(bench: &mut Bench<'_>, output: Output) -> std::io::Result<()> {
         output.aside("measuring: hot");
         bulk::hot(bench)?;
         single::hot(bench)?;
+    }
+    if bench.wants(Workload::Wallets) {
+        output.aside("measuring: wallets");
+        wallets::measure(bench)?;
     }
     if bench.wants(Workload::Random) {
         output.aside("measuring: random ids");

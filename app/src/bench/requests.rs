@@ -45,9 +45,18 @@ impl Requests {
 
     /// Appends a request with a JSON body.
     pub fn post(&mut self, path: &str, body: &str, weight: u32) {
+        self.send("POST", path, body, weight);
+    }
+
+    /// Appends a request that sets something.
+    pub fn put(&mut self, path: &str, body: &str) {
+        self.send("PUT", path, body, 1);
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str, weight: u32) {
         let start = self.bytes.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.bytes.extend_from_slice(head.as_bytes());

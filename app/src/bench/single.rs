@@ -12,17 +12,25 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Requests prebuilt per second of a phase: more than a server answers.
-const PER_SECOND: u64 = 150_000;
+pub const PER_SECOND: u64 = 150_000;
 /// What is driven before anything is timed.
-const WARM_UP: Duration = Duration::from_secs(1);
+pub const WARM_UP: Duration = Duration::from_secs(1);
 
-struct Run {
-    tally: Tally,
+/// A timed phase.
+pub struct Run {
+    /// What was answered.
+    pub tally: Tally,
     server: Usage,
     generator: Duration,
 }
 
-fn drive<'a>(bench: &Bench<'_>, address: SocketAddr, requests: &'a Requests, limit: Duration) -> Drive<'a> {
+/// As the single workloads drive: closed, for so long.
+pub fn drive<'a>(
+    bench: &Bench<'_>,
+    address: SocketAddr,
+    requests: &'a Requests,
+    limit: Duration,
+) -> Drive<'a> {
     Drive {
         address,
         requests,
@@ -34,7 +42,8 @@ fn drive<'a>(bench: &Bench<'_>, address: SocketAddr, requests: &'a Requests, lim
     }
 }
 
-fn timed(server: &Server, drive: &Drive<'_>) -> io::Result<Run> {
+/// Drives, and tells what it took.
+pub fn timed(server: &Server, drive: &Drive<'_>) -> io::Result<Run> {
     let (before, own) = (server.usage()?, host::usage(std::process::id())?);
     let tally = drive.run()?.sound()?;
     let (after, own) = (server.usage()?, host::usage(std::process::id())?.since(&own));
@@ -92,14 +101,15 @@ pub fn beside_health(bench: &mut Bench<'_>) -> io::Result<()> {
         report
             .add("single", "the same by processor time", work(&healthy) / work(&run), "")
             .noted("server and generator, last run: less moved by other work on the machine");
-        details(bench, &run, "");
-        details(bench, &healthy, "/health: ");
+        details(bench, "single", &run, "");
+        details(bench, "single", &healthy, "/health: ");
     }
     half(bench, &server, maximum)?;
     server.discard()
 }
 
-fn details(bench: &mut Bench<'_>, run: &Run, who: &str) {
+/// Where the processor's time went.
+pub fn details(bench: &mut Bench<'_>, workload: &'static str, run: &Run, who: &str) {
     let each = run.tally.answered as f64 / 1e6;
     let threads: Vec<String> = run
         .server
@@ -110,9 +120,9 @@ fn details(bench: &mut Bench<'_>, run: &Run, who: &str) {
         .collect();
     let report = &mut bench.report;
     let cpu = run.server.cpu.as_secs_f64() / each;
-    report.add("single", format!("{who}server CPU per request"), cpu, "µs").noted(threads.join(", "));
+    report.add(workload, format!("{who}server CPU per request"), cpu, "µs").noted(threads.join(", "));
     let cpu = run.generator.as_secs_f64() / each;
-    report.add("single", format!("{who}generator CPU per request"), cpu, "µs");
+    report.add(workload, format!("{who}generator CPU per request"), cpu, "µs");
 }
 
 /// Open loop at half the maximum, latency from the moment a request should have been sent.
@@ -133,7 +143,7 @@ fn half(bench: &mut Bench<'_>, server: &Server, maximum: f64) -> io::Result<()> 
     report
         .add("single", "half the maximum: p99.9", quantile(0.999), "ms")
         .noted(format!("longest {:.1} ms", run.tally.latency.max() as f64 / 1000.0));
-    details(bench, &run, "half the maximum: ");
+    details(bench, "single", &run, "half the maximum: ");
     Ok(())
 }
 
