@@ -70,8 +70,11 @@ impl Fresh {
             let client = fresh.made("/clients", json!({"login": login, "name": login})).await;
             fresh.made("/resupplies", json!({"walletId": client["walletId"], "amount": 1000})).await;
         }
+        fresh.made("/transfers", json!({"walletFromId": 1, "walletToId": 2, "amount": 1})).await;
+        let held = json!({"amount": "100", "currency": "UNIT", "target": 2});
+        let wallet_hold = fresh.made("/v1/wallets/1/holds", held).await;
         let id = |view: Value| view["id"].as_str().unwrap().to_owned();
-        let names = Names { entry: id(entry), hold: id(hold) };
+        let names = Names { entry: id(entry), hold: id(hold), wallet_hold: id(wallet_hold) };
         (fresh, names)
     }
 
@@ -99,6 +102,7 @@ impl Fresh {
 struct Names {
     entry: String,
     hold: String,
+    wallet_hold: String,
 }
 
 impl Names {
@@ -110,7 +114,9 @@ impl Names {
             false => "customers:ada:wallet",
         };
         let path = route.path.replace("{account}", account).replace("{code}", "EUR");
-        path.replace("{entry}", &self.entry).replace("{hold}", &self.hold).replace("{file}", "page.js")
+        let path = path.replace("{wallet}", "1").replace("{customer}", "1");
+        let hold = if path.contains("wallet-holds") { &self.wallet_hold } else { &self.hold };
+        path.replace("{entry}", &self.entry).replace("{hold}", hold).replace("{file}", "page.js")
     }
 }
 
@@ -314,11 +320,12 @@ async fn figures_tell_of_the_ledger_and_the_process() {
         let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
         line.unwrap_or_else(|| panic!("{name} is missing in\n{text}")).split(' ').nth(1).unwrap().to_owned()
     };
-    // A book and its two accounts, four more, an entry, a hold; an asset, two wallets, the funding account, two top-ups.
-    assert_eq!(value("ledger_records_total"), "15");
+    // A book and its two accounts, four more, an entry, a hold; an asset, two wallets, the funding account, two
+    // top-ups, a transfer, another hold.
+    assert_eq!(value("ledger_records_total"), "17");
     for (name, expected) in [
         ("ledger_accounts", "9"),
-        ("ledger_open_holds", "1"),
+        ("ledger_open_holds", "2"),
         ("ledger_waiting_commands", "0"),
         ("ledger_poisoned", "0"),
         ("ledger_disk_full", "0"),

@@ -4,7 +4,7 @@ use crate::model::{Kind, WalletNo};
 use crate::postings;
 use ledger::accounts::model::AccountNo;
 use ledger::effect::Effect;
-use ledger::entries::model::Direction;
+use ledger::entries::model::{Direction, Posting};
 use ledger::holds::model::HoldAction;
 use ledger::journal::record::Record;
 use ledger::reading::Reading;
@@ -56,14 +56,11 @@ pub fn counterpart(reading: &Reading, record: &Record, own: AccountNo) -> Option
     others.map(|posting| postings::wallet_of(&reading.name(posting.account).1)).next()?
 }
 
-/// What a record takes out of a wallet that limits count: what leaves by transfer, withdrawal, payout or capture.
-pub fn outgoing(reading: &Reading, record: &Record, account: AccountNo) -> i128 {
-    match kind_of(reading, record) {
-        Kind::Transfer | Kind::Withdrawal | Kind::Payout | Kind::Capture => {
-            let postings = record.effect.postings().iter();
-            let own = postings.filter(|posting| posting.account == account);
-            own.filter(|posting| posting.direction == Direction::Debit).map(|posting| posting.amount).sum()
+/// Whether limits count a posting of a wallet: what leaves by transfer, withdrawal, payout or capture.
+pub fn counts(reading: &Reading, record: &Record, posting: &Posting) -> bool {
+    posting.direction == Direction::Debit
+        && match kind_of(reading, record) {
+            Kind::Transfer | Kind::Withdrawal | Kind::Payout | Kind::Capture => true,
+            Kind::TopUp | Kind::Hold | Kind::Release | Kind::Reversal | Kind::Entry => false,
         }
-        Kind::TopUp | Kind::Hold | Kind::Release | Kind::Reversal | Kind::Entry => 0,
-    }
 }

@@ -15,10 +15,12 @@ pub mod refusal;
 pub mod rules;
 mod standing;
 mod store;
+mod verify;
 
 pub use commands::customers::{NewCustomer, NewWallet};
 pub use commands::movements::Order;
 pub use refusal::Refusal;
+pub use verify::verify;
 
 use kernel::{Asset, Caller, Clock, Id, IdSource, Problem, Tenant, Timestamp};
 use ledger::Ledger;

@@ -1,7 +1,6 @@
 //! What a movement did, as its caller is told: made from the books' decision, before anything is written.
 
-use crate::model::{Balance, Place, WalletNo};
-use crate::rules::Agreed;
+use crate::model::{Balance, Kind, Place, WalletNo};
 use kernel::{Asset, Id, Timestamp};
 use ledger::journal::unit::UnitDone;
 
@@ -24,7 +23,7 @@ pub struct Receipt {
     /// When it was recorded.
     pub at: Timestamp,
     /// What it was.
-    pub kind: crate::model::Kind,
+    pub kind: Kind,
     /// How much.
     pub amount: i128,
     /// Of what.
@@ -45,10 +44,14 @@ pub type View = fn(&Receipt) -> Vec<u8>;
 /// A receipt before its entry is decided.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The entry's id.
+    /// The entry's id, or the hold's.
     pub id: Id,
-    /// What was agreed.
-    pub agreed: Agreed,
+    /// What it is.
+    pub kind: Kind,
+    /// The wallet that gives.
+    pub source: Option<Place>,
+    /// The wallet that takes.
+    pub target: Option<Place>,
     /// Of what.
     pub asset: Asset,
     /// The caller's own.
@@ -61,21 +64,21 @@ impl Draft {
     /// The receipt of what the books did.
     pub fn receipt(self, done: &UnitDone) -> Receipt {
         let decision = done.by_id(self.id).expect("the unit's own entry is among its decisions");
+        let postings = decision.effect.postings();
         let side = |place: Option<Place>| {
             let place = place?;
-            let own = |posting: &&ledger::entries::model::Posting| posting.account == place.account;
-            let after = decision.effect.postings().iter().rev().find(own)?.after;
-            Some(Side { wallet: place.no, balance: after.into() })
+            let own = postings.iter().rev().find(|posting| posting.account == place.account)?;
+            Some(Side { wallet: place.no, balance: own.after.into() })
         };
         Receipt {
             id: self.id,
             seq: decision.seq,
             at: done.at,
-            kind: self.agreed.movement.kind(),
-            amount: self.agreed.amount,
+            kind: self.kind,
+            amount: postings.first().map_or(0, |posting| posting.amount),
             asset: self.asset,
-            source: side(self.agreed.source),
-            target: side(self.agreed.target),
+            source: side(self.source),
+            target: side(self.target),
             reference: self.reference,
             dry_run: self.dry_run,
         }

@@ -241,7 +241,7 @@ pub fn gaps(routes: &[Declared], schemas: &[Schema]) -> Vec<String> {
         if route.path.starts_with("/v1/") && doc.ok.1.is_empty() {
             lacks("has no answer's schema".to_owned());
         }
-        if matches!(route.method, "POST" | "PATCH") && doc.body.is_none() {
+        if matches!(route.method, "POST" | "PUT" | "PATCH") && doc.body.is_none() {
             lacks("documents no body".to_owned());
         }
         if doc.body.is_some_and(|body| !is_json(body.example)) {

@@ -92,7 +92,7 @@ impl Doc {
 /// A declared route.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
-    /// `GET`, `POST`, `PATCH` or `DELETE`.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// `/v1/accounts/{id}`.
     pub path: &'static str,
@@ -161,6 +161,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.add("POST", path, access, Kind::Write, handler, doc)
     }
 
+    /// Puts something in the place of what was there.
+    #[must_use]
+    pub fn put<T: 'static>(
+        self,
+        path: &'static str,
+        access: Access,
+        handler: impl Handler<T, S>,
+        doc: Doc,
+    ) -> Self {
+        self.add("PUT", path, access, Kind::Write, handler, doc)
+    }
+
     /// Changes something.
     #[must_use]
     pub fn patch<T: 'static>(
@@ -197,6 +209,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let filter = match method {
             "GET" => MethodFilter::GET,
             "POST" => MethodFilter::POST,
+            "PUT" => MethodFilter::PUT,
             "PATCH" => MethodFilter::PATCH,
             _ => MethodFilter::DELETE,
         };

@@ -1,4 +1,8 @@
 //! Commands of wallets, each in four steps: read, decide, commit, answer.
 
 pub mod customers;
+pub mod holds;
+pub mod life;
+pub mod limits;
 pub mod movements;
+pub mod reading;

@@ -4,7 +4,7 @@
 use crate::model::{Limits, Movement, Place, Running};
 use crate::postings::{self, Words};
 use crate::receipt::{Draft, View};
-use crate::rules::{self, Agreed, Found};
+use crate::rules::{self, Counted, Found};
 use crate::{Error, Wallets, store};
 use kernel::{Asset, Caller, Tenant};
 use ledger::Ledger;
@@ -55,7 +55,9 @@ impl Wallets {
         let request = self.ledger.request(None, None, Entry::PostEntry(entry));
         let draft = Draft {
             id: request.id,
-            agreed: agreed.clone(),
+            kind: order.movement.kind(),
+            source: agreed.source,
+            target: agreed.target,
             asset: order.asset.1,
             reference: order.words.reference.clone(),
             dry_run: order.command.dry_run,
@@ -63,7 +65,7 @@ impl Wallets {
         let unit = MoneyUnit::answering(move |done| view(&draft.receipt(done))); // answer
         let unit = opening.into_iter().chain([request]).fold(unit, MoneyUnit::post); // commit
         let unit = changes.into_iter().fold(unit, MoneyUnit::change);
-        Ok(guarded(unit, &by.tenant, &agreed))
+        Ok(guarded(unit, &by.tenant, agreed.source, &agreed.counted))
     }
 
     /// What there is of a movement's ends. Rows and balances are read only where something depends on them.
@@ -136,15 +138,17 @@ impl Wallets {
 
 /// What the source's limits ask of a unit: the settings that they were read under, the time that they count in, and
 /// the counts themselves.
-pub(crate) fn guarded(mut unit: MoneyUnit<Ledger>, tenant: &Tenant, agreed: &Agreed) -> MoneyUnit<Ledger> {
-    let Some(source) = agreed.source else { return unit };
-    unit = unit.trusting(Fact::SettingsAt(source.account, source.settings_at));
+pub(crate) fn guarded(
+    unit: MoneyUnit<Ledger>,
+    tenant: &Tenant,
+    source: Option<Place>,
+    counted: &[Counted],
+) -> MoneyUnit<Ledger> {
+    let Some(source) = source else { return unit };
+    let mut unit = unit.trusting(Fact::SettingsAt(source.account, source.settings_at));
     // The first is the shortest, and lies within the other.
-    if let Some(first) = agreed.counted.first() {
+    if let Some(first) = counted.first() {
         unit = unit.within(first.running.period.start, first.running.period.end);
     }
-    agreed
-        .counted
-        .iter()
-        .fold(unit, |unit, counted| unit.change(store::usage_add(tenant, source.no, counted)))
+    counted.iter().fold(unit, |unit, counted| unit.change(store::usage_add(tenant, source.no, counted)))
 }

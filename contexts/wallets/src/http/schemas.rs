@@ -5,7 +5,230 @@ use serde_json::{Value, json};
 
 /// Every named schema.
 pub fn schemas() -> Vec<Schema> {
-    documented()
+    let mut all = documented();
+    all.extend(asked());
+    all.extend(told());
+    all
+}
+
+fn text(about: &str) -> Value {
+    json!({"type": "string", "description": about})
+}
+
+fn maybe(about: &str) -> Value {
+    json!({"type": ["string", "null"], "description": about})
+}
+
+fn amount() -> Value {
+    json!({
+        "type": ["string", "number"],
+        "description": "A decimal in major units, best as a text; read exactly, never rounded.",
+        "examples": ["12.34"]
+    })
+}
+
+fn metadata() -> Value {
+    json!({"type": "object", "maxProperties": 50, "additionalProperties": {"type": "string", "maxLength": 1024}})
+}
+
+fn closed(required: &[&str], properties: Value) -> Value {
+    json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
+}
+
+fn list(item: &str) -> Value {
+    object(
+        &[],
+        json!({
+            "data": {"type": "array", "items": {"$ref": format!("#/components/schemas/{item}")}},
+            "next_cursor": maybe("Where the next page starts; null at the end.")
+        }),
+    )
+}
+
+/// The fields of a movement, and more.
+fn movement(required: &[&str], more: Value) -> Value {
+    let mut fields = json!({
+        "amount": amount(), "currency": text("The wallet's."), "reference": text("Searchable, not unique."),
+        "description": text("For people."), "metadata": metadata(),
+        "dry_run": {"type": "boolean", "description": "Decide and answer, store nothing."}
+    });
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    let required: Vec<&str> = required.iter().copied().chain(["amount", "currency"]).collect();
+    closed(&required, fields)
+}
+
+fn asked() -> Vec<Schema> {
+    let described = json!({
+        "label": maybe("What its owner calls it; null takes it away."),
+        "metadata": {"type": "object", "additionalProperties": {"type": ["string", "null"]}, "description": "null removes a key."}
+    });
+    vec![
+        (
+            "CustomerCreate",
+            closed(
+                &[],
+                json!({
+                    "id": text("Your own id of the customer, opaque; no plain number."), "login": text("Unique."), "name": text("For people.")
+                }),
+            ),
+        ),
+        (
+            "CustomerChange",
+            closed(&[], json!({"login": maybe("null takes it away."), "name": maybe("null takes it away.")})),
+        ),
+        (
+            "WalletCreate",
+            closed(
+                &["customer", "currency"],
+                json!({
+                    "customer": text("Whose."), "currency": text("Its only asset."), "label": text("What its owner calls it."),
+                    "metadata": metadata()
+                }),
+            ),
+        ),
+        ("WalletChange", closed(&[], described)),
+        ("WalletMove", closed(&["reason"], json!({"reason": text("Kept in the record.")}))),
+        (
+            "LimitsSet",
+            closed(
+                &["currency"],
+                json!({
+                    "currency": text("The wallet's."),
+                    "day": {"type": ["string", "number", "null"], "description": "What may leave in a day of UTC."},
+                    "month": {"type": ["string", "number", "null"], "description": "What may leave in a calendar month of UTC."}
+                }),
+            ),
+        ),
+        ("Movement", movement(&[], json!({}))),
+        (
+            "WalletTransfer",
+            movement(
+                &["source", "target"],
+                json!({
+                    "source": whole("The wallet that gives."), "target": whole("The wallet that takes.")
+                }),
+            ),
+        ),
+        (
+            "WalletHold",
+            movement(
+                &[],
+                json!({
+                    "target": whole("Where captures go; without it they leave the house."),
+                    "expires_at": text("When it lapses."), "expires_in": whole("Seconds until it lapses.")
+                }),
+            ),
+        ),
+        (
+            "WalletHoldAction",
+            closed(
+                &[],
+                json!({
+                    "amount": amount(), "final": {"type": "boolean", "description": "For captures: release what then remains."},
+                    "dry_run": {"type": "boolean", "description": "Decide and answer, store nothing."}
+                }),
+            ),
+        ),
+    ]
+}
+
+fn balance() -> Value {
+    object(
+        &[],
+        json!({
+            "posted": text("What it has."), "pending": text("Net held, coming less going."),
+            "available": text("What it can give.")
+        }),
+    )
+}
+
+fn line() -> Value {
+    object(
+        &[],
+        json!({
+            "id": text("ent_…, or hold_… for a hold."), "seq": whole("Its number in the book."),
+            "type": text("top-up, withdrawal, payout, transfer, hold, capture, release, reversal or entry."),
+            "recorded_at": text("When."), "direction": {"type": "string", "enum": ["in", "out"]},
+            "amount": text("How much."), "currency": text("Of what."), "balance": balance(),
+            "counterpart": {"type": ["integer", "null"], "description": "The wallet on the other side."},
+            "reference": maybe("The caller's own."), "description": maybe("For people.")
+        }),
+    )
+}
+
+fn told() -> Vec<Schema> {
+    let side =
+        json!({"type": ["object", "null"], "properties": {"wallet": whole("Which."), "balance": balance()}});
+    let running = json!({"type": ["object", "null"], "properties": {
+        "limit": text("What may leave."), "used": text("What has left."), "headroom": text("What may still leave."),
+        "from": text("The period's first moment."), "to": text("The first moment after it.")
+    }});
+    vec![
+        (
+            "Customer",
+            object(
+                &[],
+                json!({
+                    "id": text("Theirs."), "login": maybe("Unique."), "name": maybe("For people."),
+                    "created_at": text("When."), "updated_at": text("When.")
+                }),
+            ),
+        ),
+        ("CustomerList", list("Customer")),
+        (
+            "Wallet",
+            object(
+                &[],
+                json!({
+                    "id": whole("Its number."), "customer": text("Whose."), "currency": text("Its only asset."),
+                    "account": text("Its account's path in the books."), "status": {"type": "string", "enum": ["open", "frozen", "closed"]},
+                    "reason": maybe("Why it is so."), "since": text("Since when."), "label": maybe("What its owner calls it."),
+                    "metadata": metadata(), "created_at": text("When."), "balance": balance()
+                }),
+            ),
+        ),
+        ("WalletList", list("Wallet")),
+        (
+            "Limits",
+            object(
+                &[],
+                json!({
+                    "wallet": whole("Whose."), "currency": text("Its asset."), "version": whole("Raised by every change."),
+                    "day": running, "month": running
+                }),
+            ),
+        ),
+        ("WalletLine", line()),
+        ("WalletHistory", list("WalletLine")),
+        (
+            "WalletStatement",
+            object(
+                &[],
+                json!({
+                    "wallet": whole("Which."), "customer": text("Whose."), "currency": text("Its asset."),
+                    "from": maybe("Its first moment; null for the beginning."), "to": text("The first moment after it."),
+                    "opening": balance(), "closing": balance(),
+                    "data": {"type": "array", "items": {"$ref": "#/components/schemas/WalletLine"}},
+                    "next_cursor": maybe("Where the next page starts; null at the end.")
+                }),
+            ),
+        ),
+        (
+            "Receipt",
+            object(
+                &[],
+                json!({
+                    "id": text("ent_…, or hold_… for a hold."), "seq": {"type": ["integer", "null"], "description": "Its number in the book."},
+                    "type": text("top-up, withdrawal, payout, transfer, hold, capture or release."),
+                    "status": {"type": "string", "enum": ["recorded", "rehearsed"]}, "recorded_at": text("When."),
+                    "amount": text("How much."), "currency": text("Of what."), "source": side, "target": side,
+                    "reference": maybe("The caller's own.")
+                }),
+            ),
+        ),
+    ]
 }
 
 fn object(required: &[&str], properties: Value) -> Value {
