@@ -115,8 +115,14 @@ pub fn restore(from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
     output.answer(Printed { text, json: json!({"data_dir": to.display().to_string(), "parts": names}) })
 }
 
+/// Copies all that is kept into an empty directory, as it is at one instant.
+pub fn copy_all(data: &DataDir, target: &DataDir, output: Output) -> Result<(), Failure> {
+    let present: Vec<&Part> = PARTS.iter().filter(|part| data.join(part.name).exists()).collect();
+    copy_instant(data, target, &present, output).map(drop)
+}
+
 /// A directory that is new or empty, for its owner alone.
-fn empty_directory(path: &Path) -> Result<DataDir, Failure> {
+pub fn empty_directory(path: &Path) -> Result<DataDir, Failure> {
     let directory = DataDir::make(path)?;
     let first = fs::read_dir(path).map_err(Failure::path("reading", path))?.next();
     if first.is_some() {

@@ -104,6 +104,29 @@ Examples:
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Verify everything: the journal, and that every row agrees with the books.
+    #[command(after_help = "\
+The journal is read where it is, as `concord ledger verify` does. Then everything is copied at one instant, also from
+under a live server, the copy is opened like a restored backup, and every row that repeats what the books say is
+compared with them. The copy needs as much room as the data and is removed again.
+
+Examples:
+  concord verify
+  concord verify --data-dir /var/lib/concord --scratch /scratch/verify
+  concord verify --json | jq .rows")]
+    Verify {
+        /// Where the copy is made; must be new or empty [default: beside the data directory].
+        #[arg(long, value_name = "DIR")]
+        scratch: Option<PathBuf>,
+    },
+    /// Bring the files of a data directory up to date, without serving.
+    #[command(after_help = "\
+A start does the same before it serves: what the journal has and a file has not is redone, then migrations run.
+
+Examples:
+  concord migrate
+  concord migrate --data-dir /var/lib/concord")]
+    Migrate,
     /// Make a data directory from a backup.
     #[command(after_help = "\
 Examples:

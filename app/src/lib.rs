@@ -2,6 +2,7 @@
 //! No rule of any context lives here.
 
 mod admin;
+mod agree;
 mod aliases;
 mod backup;
 pub mod bench;
@@ -102,6 +103,10 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
             bench::null_server(bytes_each, &load(vec![("server.listen", listen)])?, output)
         }
         Command::Bench { command: BenchCommand::BareServer { listen } } => bench::bare_server(listen, output),
+        Command::Verify { scratch } => {
+            blocking(agree::verify(&load(Vec::new())?, scratch.as_deref(), output))
+        }
+        Command::Migrate => agree::migrate(&load(Vec::new())?, output),
         Command::Restore { backup } => {
             let to: PathBuf = load(Vec::new())?.data.dir;
             backup::restore(&backup, &to, output)

@@ -4,7 +4,7 @@
 use crate::config::{Config, Loaded};
 use crate::data_dir::DataDir;
 use crate::output::{Failure, Output, Printed};
-use crate::wiring::{House, Settings, World};
+use crate::wiring::{House, World};
 use platform_http::Server;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,8 +17,7 @@ pub fn run(loaded: Loaded, output: Output) -> Result<(), Failure> {
     let data = DataDir::make(&config.data.dir)?;
     let _lock = data.lock()?;
     let world = World::real();
-    let settings = Settings { ledger: config.ledger, asset: config.wallets };
-    let house = House::open(&data, config.server.listen.ip(), &world, settings)?;
+    let house = House::open(&data, config.server.listen.ip(), &world, config.settings())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Failure::io("starting the runtime", source))?;
     // The house outlives the runtime, so no task of a request is left when the contexts close.

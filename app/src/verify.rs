@@ -11,12 +11,7 @@ use std::fmt::Write as _;
 
 /// Verifies the journal of the data directory.
 pub fn run(config: &Config, output: Output) -> Result<(), Failure> {
-    let disk = journal_disk(&config.data.dir)?;
-    let mut progress = Progress::new(output, "verifying", "records");
-    let report = verify(&disk, &mut |at| progress.tell(at.records, at.position, at.end));
-    let report = report.map_err(|source| Failure::io("reading the journal", source))?;
-    let report = report.ok_or_else(|| Failure::Refused("the journal has no segment yet".to_owned()))?;
-    let took_ms = u64::try_from(progress.took().as_millis()).unwrap_or(u64::MAX);
+    let (report, took_ms) = report(config, output)?;
     output.answer(Printed { text: text(&report, took_ms), json: view(&report, took_ms) })?;
     match report.findings.count {
         0 => Ok(()),
@@ -25,7 +20,19 @@ pub fn run(config: &Config, output: Output) -> Result<(), Failure> {
     }
 }
 
-fn text(report: &Report, took_ms: u64) -> String {
+/// Reads the whole journal of the data directory; what it found, and in how many milliseconds.
+pub fn report(config: &Config, output: Output) -> Result<(Report, u64), Failure> {
+    let disk = journal_disk(&config.data.dir)?;
+    let mut progress = Progress::new(output, "verifying", "records");
+    let report = verify(&disk, &mut |at| progress.tell(at.records, at.position, at.end));
+    let report = report.map_err(|source| Failure::io("reading the journal", source))?;
+    let report = report.ok_or_else(|| Failure::Refused("the journal has no segment yet".to_owned()))?;
+    let took_ms = u64::try_from(progress.took().as_millis()).unwrap_or(u64::MAX);
+    Ok((report, took_ms))
+}
+
+/// For people.
+pub fn text(report: &Report, took_ms: u64) -> String {
     let number = |number: u64| grouped(number.into());
     let mut text = String::new();
     let rate = u128::from(report.records) * 1_000 / u128::from(took_ms.max(1));
@@ -78,7 +85,8 @@ fn sentence(finding: &Finding) -> String {
     format!("{place}: {}", finding.what)
 }
 
-fn view(report: &Report, took_ms: u64) -> Value {
+/// For programs.
+pub fn view(report: &Report, took_ms: u64) -> Value {
     let books = report.books.iter().map(
         |book| json!({"tenant": book.tenant.as_str(), "records": book.records, "digest": hex(&book.digest)}),
     );

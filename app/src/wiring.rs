@@ -225,6 +225,12 @@ pub fn open_keys(data: &DataDir, world: &World) -> Result<Keys, Failure> {
     Ok(Keys::open(&data.join(identity::FILE), setting)?)
 }
 
+/// Migrations that each file of rows has seen.
+pub fn migrations(data: &DataDir) -> Result<Vec<(&'static str, u32)>, Failure> {
+    let files = PARTS.iter().filter(|part| part.kind == PartKind::Rows && data.join(part.name).exists());
+    files.map(|part| Ok((part.name, platform_store::migrations_seen(&data.join(part.name))?))).collect()
+}
+
 /// Whatever is in a data directory and belongs to no part this program knows.
 pub fn strangers(data: &DataDir) -> Result<Vec<String>, Failure> {
     let reading = || Failure::path("reading", data.path());

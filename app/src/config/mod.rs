@@ -65,6 +65,13 @@ pub struct Config {
     shown: Vec<Shown>,
 }
 
+impl Config {
+    /// What the contexts are told of it.
+    pub fn settings(&self) -> crate::wiring::Settings {
+        crate::wiring::Settings { ledger: self.ledger, asset: self.wallets }
+    }
+}
+
 /// The HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {

@@ -50,6 +50,11 @@ struct Shared {
     readers: Arc<Readers>,
 }
 
+/// Migrations that a file has seen, the store's own included.
+pub fn migrations_seen(path: &Path) -> Result<u32, Error> {
+    Ok(migrate::seen(&connect(path, Access::Read)?)?)
+}
+
 /// The pool of connections that read a file.
 struct Readers {
     idle: Mutex<Vec<Connection>>,

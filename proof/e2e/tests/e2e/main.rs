@@ -18,3 +18,4 @@ mod process;
 mod replay;
 mod scripts;
 mod server;
+mod wallet_kills;
