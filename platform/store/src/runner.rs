@@ -64,7 +64,10 @@ pub async fn run_jobs<B: Awaited>(
         }
         let pause = pause(&store, now).await;
         tokio::select! {
-            _ = stop.changed() => {}
+            changed = stop.changed() => if changed.is_err() {
+                // Nobody is left who could say when to stop.
+                break;
+            },
             () = wake.notified() => {}
             Some(ended) = running.join_next() => {
                 taken.remove(&ended.unwrap_or_default());
