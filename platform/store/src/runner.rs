@@ -7,13 +7,13 @@ use crate::jobs::{Job, job_list_due, job_next_due, job_put_off};
 use crate::unit::{Command, RowsUnit};
 use crate::units::{Stopped, UnitStore};
 use kernel::{Caller, Timestamp};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 /// Jobs that run side by side.
 const ABREAST: usize = 64;
@@ -38,11 +38,12 @@ pub async fn run_jobs<B: Awaited>(
     wake: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut running = JoinSet::new();
-    let mut taken = HashSet::new();
+    let mut running: JoinSet<()> = JoinSet::new();
+    // By task, so that a job whose handler panicked is free again too.
+    let mut taken: HashMap<task::Id, u128> = HashMap::new();
     while !*stop.borrow() {
-        while let Some(ended) = running.try_join_next() {
-            taken.remove(&ended.unwrap_or_default());
+        while let Some(ended) = running.try_join_next_with_id() {
+            taken.remove(&ended.map_or_else(|panic| panic.id(), |(id, ())| id));
         }
         let now = store.clock().now();
         let found: Result<Vec<Job>, Error> =
@@ -51,26 +52,23 @@ pub async fn run_jobs<B: Awaited>(
             tracing::error!(%fault, "jobs could not be read");
             Vec::new()
         });
-        let fresh: Vec<Job> = due.into_iter().filter(|job| !taken.contains(&job.id.0)).collect();
+        let busy = !due.is_empty();
         let room = ABREAST.saturating_sub(running.len());
-        let started = !fresh.is_empty() && room > 0;
-        for job in fresh.into_iter().take(room) {
-            taken.insert(job.id.0);
-            running.spawn(run_one(store.clone(), handler.clone(), job));
+        let held: HashSet<u128> = taken.values().copied().collect();
+        for job in due.into_iter().filter(|job| !held.contains(&job.id.0)).take(room) {
+            let id = job.id.0;
+            taken.insert(running.spawn(run_one(store.clone(), handler.clone(), job)).id(), id);
         }
-        if started {
-            tokio::task::yield_now().await;
-            continue;
-        }
-        let pause = pause(&store, now).await;
+        // What is due and runs is heard of when it ends.
+        let pause = if busy { LOOK_AGAIN } else { pause(&store, now).await };
         tokio::select! {
             changed = stop.changed() => if changed.is_err() {
                 // Nobody is left who could say when to stop.
                 break;
             },
             () = wake.notified() => {}
-            Some(ended) = running.join_next() => {
-                taken.remove(&ended.unwrap_or_default());
+            Some(ended) = running.join_next_with_id() => {
+                taken.remove(&ended.map_or_else(|panic| panic.id(), |(id, ())| id));
             }
             () = tokio::time::sleep(pause) => {}
         }
@@ -90,8 +88,7 @@ async fn pause<B: Awaited>(store: &UnitStore<B>, now: Timestamp) -> Duration {
     }
 }
 
-async fn run_one<B: Awaited>(store: UnitStore<B>, handler: Arc<dyn Handler>, job: Job) -> u128 {
-    let id = job.id.0;
+async fn run_one<B: Awaited>(store: UnitStore<B>, handler: Arc<dyn Handler>, job: Job) {
     if let Err(why) = handler.run(job.clone()).await {
         tracing::warn!(job.kind, attempts = job.attempts + 1, why, "a job is put off");
         let mut by = Caller::house(job.tenant.clone());
@@ -109,5 +106,4 @@ async fn run_one<B: Awaited>(store: UnitStore<B>, handler: Arc<dyn Handler>, job
             tracing::warn!("a job could not be put off");
         }
     }
-    id
 }
