@@ -20,8 +20,10 @@ use crate::config::Config;
 use crate::output::{Failure, Output, Printed};
 use crate::wiring::World;
 use clap::{Args, Subcommand, ValueEnum};
+pub use load::{Drive, Pace, Tally, call};
 use report::Report;
-use server::Place;
+pub use requests::{Chance, Requests};
+pub use server::{Place, Server};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

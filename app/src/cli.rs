@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and an example for each.
 
 use crate::bench::BenchCommand;
+use crate::demo::DemoFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kernel::caller::DEFAULT_TENANT;
 use std::path::{Path, PathBuf};
@@ -104,6 +105,16 @@ Examples:
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Play the documented examples and a day of wallet operations on a directory that is removed again.
+    #[command(after_help = "\
+Nothing is installed, nothing is left: a server on a temporary directory and a free port answers the documented
+requests, then a day of customers, transfers, top-ups and withdrawals, and in the end the books are verified.
+
+Examples:
+  concord demo
+  concord demo --operations 5000
+  concord demo --json | jq .day")]
+    Demo(DemoFlags),
     /// Verify everything: the journal, and that every row agrees with the books.
     #[command(after_help = "\
 The journal is read where it is, as `concord ledger verify` does. Then everything is copied at one instant, also from

@@ -11,6 +11,7 @@ pub mod cli;
 mod client;
 pub mod config;
 pub mod data_dir;
+mod demo;
 mod export;
 mod import;
 mod metrics;
@@ -106,6 +107,7 @@ fn dispatch(cli: Cli, environment: Environment, output: Output) -> Result<(), Fa
         Command::Verify { scratch } => {
             blocking(agree::verify(&load(Vec::new())?, scratch.as_deref(), output))
         }
+        Command::Demo(flags) => blocking(demo::run(&flags, &environment, output)),
         Command::Migrate => agree::migrate(&load(Vec::new())?, output),
         Command::Restore { backup } => {
             let to: PathBuf = load(Vec::new())?.data.dir;

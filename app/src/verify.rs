@@ -117,7 +117,8 @@ pub fn view(report: &Report, took_ms: u64) -> Value {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// As hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

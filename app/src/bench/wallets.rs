@@ -108,7 +108,7 @@ pub fn measure(bench: &mut Bench<'_>) -> io::Result<()> {
 fn under_limits(bench: &mut Bench<'_>, server: &Server) -> io::Result<()> {
     let mut limits = Requests::default();
     for number in 1..=WALLETS {
-        let body = r#"{"day":{"amount":"100000000","currency":"UNIT"}}"#;
+        let body = r#"{"day":"100000000","currency":"UNIT"}"#;
         limits.put(&format!("/v1/wallets/{number}/limits"), body);
     }
     prepare(server, &limits, bench.flags.connections)?;

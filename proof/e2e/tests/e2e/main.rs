@@ -7,6 +7,7 @@ mod bad_sockets;
 mod binary;
 mod chance;
 mod client;
+mod demo;
 mod doors;
 mod feed;
 mod full_disk;
