@@ -61,6 +61,19 @@ impl Frame<'_> {
         Ok(())
     }
 
+    /// Calls back with every record that a glance is not enough for: entries posted as commanded and without details
+    /// are passed over.
+    pub fn each_beyond_glance(&self, mut take: impl FnMut(&Record)) -> io::Result<()> {
+        self.walk(|bytes, position| {
+            if let Some(entry) = glance(bytes, position).map_err(broken(position))? {
+                return Ok(entry.length);
+            }
+            let record = decode_record(bytes, position).map_err(broken(position))?;
+            take(&record);
+            Ok(record.length)
+        })
+    }
+
     /// Calls back with every record, its own sums checked too.
     pub fn each_record(&self, mut take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
         self.walk(|bytes, position| {
