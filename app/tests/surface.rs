@@ -228,7 +228,6 @@ async fn every_read_answers_and_every_list_pages() {
     fresh.made("/v1/postings", json!({"debit_account": "bank", "credit_account": "customers:ada:wallet", "amount": 1, "ref": "r"})).await;
     for route in declared().iter().filter(|route| route.kind != Kind::Write) {
         let path = match route.path {
-            "/v1/entries" => "/v1/entries?ref=r".to_owned(),
             "/problems/{code}" => "/problems/not-found".to_owned(),
             "/v1/accounts/{account}/statement" => format!("{}?currency=EUR", names.path(route)),
             _ => names.path(route),
@@ -344,6 +343,9 @@ async fn figures_tell_of_the_ledger_and_the_process() {
         assert!(value(name).parse::<u64>().unwrap() > 0, "{name}");
     }
     assert!(value("process_resident_memory_bytes").parse::<u64>().unwrap() > 1 << 20);
+    for name in ["ledger_projection_lag_records", "ledger_projection_lag_bytes", "ledger_projection_labels"] {
+        assert!(value(name).parse::<u64>().is_ok(), "{name}");
+    }
     value("ledger_checkpoint_position_bytes");
     value("ledger_index_memory_keys");
 }

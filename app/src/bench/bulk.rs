@@ -25,8 +25,9 @@ const SHORT: usize = 2_000_000;
 pub const UNIFORM: Entries = Entries { form: Form::Entry, ids: Ids::Ordered, accounts: ACCOUNTS };
 
 /// A timed run.
-struct Run {
-    tally: Tally,
+pub struct Run {
+    /// What came back.
+    pub tally: Tally,
     server: Usage,
     generator: Duration,
     bytes_each: f64,
@@ -40,7 +41,8 @@ pub struct Filled {
     pub span: (Timestamp, Timestamp),
 }
 
-fn drive<'a>(bench: &Bench<'_>, server: &Server, requests: &'a Requests) -> Drive<'a> {
+/// Bulk requests over as many connections as the flags say, each as soon as it can.
+pub fn drive<'a>(bench: &Bench<'_>, server: &Server, requests: &'a Requests) -> Drive<'a> {
     Drive {
         address: server.address,
         requests,
@@ -59,7 +61,14 @@ pub fn prepared(bench: &Bench<'_>, accounts: u64) -> io::Result<Server> {
     Ok(server)
 }
 
-fn timed(bench: &Bench<'_>, server: &Server, path: &str, entries: Entries, count: usize) -> io::Result<Run> {
+/// Posts so many entries, after some that are not timed.
+pub fn timed(
+    bench: &Bench<'_>,
+    server: &Server,
+    path: &str,
+    entries: Entries,
+    count: usize,
+) -> io::Result<Run> {
     let mut writer = Writer::new(entries, 1);
     drive(bench, server, &writer.batches(path, WARM_UP, BATCH)).run()?.sound()?;
     let requests = writer.batches(path, count, BATCH);

@@ -129,11 +129,7 @@ impl Ledger {
         if let (Some(seq), Some(projection)) = (min_seq, &projection) {
             let position = self.reading.bound(book, When::Seq(seq)).await?.position;
             let waited = tokio::time::timeout(VISIBLE_WITHIN, projection.await_position(position)).await;
-            waited.map_err(|_| {
-                let lag = self.projection_lag().unwrap_or_default();
-                not_yet_visible("The record of this number cannot be searched for yet.")
-                    .with("lag_records", lag as i64)
-            })?;
+            waited.map_err(|_| not_yet_visible("The record of this number is not projected yet."))?;
         }
         let reading = self.reading.clone();
         // Reads up to thousands of records: off the threads that answer others.

@@ -87,10 +87,7 @@ impl View {
     }
 
     /// Runs a closure on one snapshot of the file; waits while all readers are lent.
-    pub fn read<T, E: From<Error>>(
-        &self,
-        closure: impl FnOnce(&Reader<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub fn read<T, E: From<Error>>(&self, closure: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut lent = Lent::take(self);
         statements::snapshot(lent.connection(), closure)
     }

@@ -3,9 +3,7 @@
 //! nothing to keep writes nothing.
 
 use super::rows::put_rows;
-use super::store::{
-    LabelRow, MIGRATIONS, Reached, generation_insert, label_insert, place_find, place_put,
-};
+use super::store::{LabelRow, MIGRATIONS, Reached, generation_insert, label_insert, place_find, place_put};
 use super::{Progress, Shared, told};
 use crate::journal::engine::Engine;
 use crate::journal::frame::MAX_FRAME;
@@ -145,7 +143,10 @@ impl Follower {
                 tracing::error!(%fault, "the projection cannot read the journal on; filtered reads stay behind");
             }
             Unfinished::Store(fault) => {
-                tracing::error!(fault = told(fault), "the projection stands still; filtered reads stay behind");
+                tracing::error!(
+                    fault = told(fault),
+                    "the projection stands still; filtered reads stay behind"
+                );
                 if fault.wants_new_file() {
                     self.shared.damaged.store(true, Ordering::Release);
                 }

@@ -119,7 +119,9 @@ impl Projection {
         mut show: impl FnMut(u64) -> Result<ControlFlow<()>, Problem>,
     ) -> Result<Found, Problem> {
         let Some(file) = self.shared.file.read().clone() else {
-            return Err(not_yet_visible("What entries are searched by is being read from the journal again."));
+            return Err(not_yet_visible(
+                "What entries are searched by is being read from the journal again.",
+            ));
         };
         let found = file.read(|reader| find::find(reader, labels, span, |at| Ok::<_, Fault>(show(at)?)));
         found.map_err(|fault| match fault {

@@ -4,10 +4,8 @@ use crate::journal::scan::Place;
 use platform_store::{Error, Migration, Reader, Row, ViewTx, params};
 
 /// The schema, step by step.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    file: "0001_projection.sql",
-    sql: include_str!("../../migrations/0001_projection.sql"),
-}];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { file: "0001_projection.sql", sql: include_str!("../../migrations/0001_projection.sql") }];
 
 /// How far the projection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +61,7 @@ pub fn label_list(
     let query = "SELECT position FROM projection_labels
         WHERE generation = ?1 AND label = ?2 AND position <= ?3 AND position > ?4
         ORDER BY position DESC LIMIT ?5";
-    let range =
-        params![column(generation), label as i64, column(upto), column(after), column(limit as u64)];
+    let range = params![column(generation), label as i64, column(upto), column(after), column(limit as u64)];
     reader.rows(query, range, |row| number(row, 0))
 }
 

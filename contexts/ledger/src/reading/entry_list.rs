@@ -137,7 +137,12 @@ impl Reading {
         Ok(page)
     }
 
-    fn by_labels(&self, projection: &Projection, span: Span, filling: &mut Filling<'_>) -> Result<(), Problem> {
+    fn by_labels(
+        &self,
+        projection: &Projection,
+        span: Span,
+        filling: &mut Filling<'_>,
+    ) -> Result<(), Problem> {
         let label = |label| self.shelf.keyed.label(filling.book, label);
         let labels: Vec<u64> = filling.filter.labels().map(label).collect();
         let found = projection.find(&labels, span, |position| Ok(filling.take(self.record(position)?)))?;

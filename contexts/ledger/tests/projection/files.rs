@@ -64,7 +64,10 @@ async fn a_file_that_is_lost_or_damaged_is_made_anew() {
     right(&bench).await;
     let damages: [fn(&Path); 3] = [
         |path| fs::remove_file(path).unwrap(),
-        |path| fs::write(path, "this is no database, and long enough that nobody takes it for an empty one").unwrap(),
+        |path| {
+            fs::write(path, "this is no database, and long enough that nobody takes it for an empty one")
+                .unwrap()
+        },
         |path| {
             let mut bytes = fs::read(path).unwrap();
             bytes[100..].fill(0xa5);

@@ -206,7 +206,9 @@ async fn the_file_holds_no_text_and_is_its_owners_alone() {
 async fn a_page_ends_early_where_little_fits() {
     let bench = Bench::new().await;
     let one = bench.post(entry("bank", "ada", 77, None)).await;
-    bench.post_all((0..MAX_LOOKED + 500).map(|_| entry("bank", "ada", 5, details("r", "", ""))).collect()).await;
+    bench
+        .post_all((0..MAX_LOOKED + 500).map(|_| entry("bank", "ada", 5, details("r", "", ""))).collect())
+        .await;
     let rare = EntryFilter { asset: Some(A), min: Some(70), ..EntryFilter::default() };
     let account = EntryFilter { account: bench.account("ada"), ..rare.clone() };
     let label = EntryFilter { reference: Some("r".to_owned()), ..rare.clone() };
@@ -224,8 +226,8 @@ async fn many_labels_fill_several_generations() {
     let mut expected = Vec::new();
     // Fifty labels each: more than a quarter of a million in all.
     for batch in 0..12 {
-        let common = |number: usize| {
-            let mut details = details(if number % 100 == 0 { "rare" } else { "" }, "", "");
+        let common = |number: u32| {
+            let mut details = details(if number.is_multiple_of(100) { "rare" } else { "" }, "", "");
             let own = details.as_mut().unwrap();
             let name = |place: usize| (format!("name-{place:02}").into(), format!("{number}").into());
             own.text.metadata = (0..49).map(name).collect();
@@ -239,10 +241,8 @@ async fn many_labels_fill_several_generations() {
     let rare = EntryFilter { reference: Some("rare".to_owned()), ..EntryFilter::default() };
     assert_eq!(pages(&bench, &rare, ALL, 7).await, expected);
     assert!(bench.ledger.projection().unwrap().progress().labels > 1 << 18);
-    let zone = |zone: &str| EntryFilter {
-        metadata: vec![("zone".to_owned(), zone.to_owned())],
-        ..rare.clone()
-    };
+    let zone =
+        |zone: &str| EntryFilter { metadata: vec![("zone".to_owned(), zone.to_owned())], ..rare.clone() };
     let (later, first) = expected.split_at(55);
     assert_eq!(pages(&bench, &zone("later"), ALL, 50).await, later);
     assert_eq!(pages(&bench, &zone("first"), ALL, 50).await, first);

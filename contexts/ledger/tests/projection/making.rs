@@ -43,15 +43,16 @@ impl Bench {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let bench = Self::open(folder, Arc::new(ManualClock::new(START)), true).await;
         for path in ACCOUNTS {
-            bench.post(Command::OpenAccount(OpenAccount {
-                path: path.into(),
-                kind: AccountKind::Liability,
-                assets: None,
-                limits: Vec::new(),
-                text: Text::default(),
-                by_pattern: false,
-            }))
-            .await;
+            bench
+                .post(Command::OpenAccount(OpenAccount {
+                    path: path.into(),
+                    kind: AccountKind::Liability,
+                    assets: None,
+                    limits: Vec::new(),
+                    text: Text::default(),
+                    by_pattern: false,
+                }))
+                .await;
         }
         bench
     }
@@ -212,7 +213,6 @@ pub fn details(reference: &str, party: &str, shop: &str) -> Option<Box<Details>>
 
 /// From one account to another.
 pub fn entry(from: &str, to: &str, minor: i128, details: Option<Box<Details>>) -> Command {
-    let postings =
-        [posting(from, Direction::Debit, A, minor), posting(to, Direction::Credit, A, minor)];
+    let postings = [posting(from, Direction::Debit, A, minor), posting(to, Direction::Credit, A, minor)];
     Command::PostEntry(PostEntry { postings: postings.into_iter().collect(), details })
 }

@@ -122,7 +122,11 @@ fn metadata(query: &Query) -> Vec<(String, String)> {
             query.fault(&known, "invalid-value", format_args!("must name 1 to {} bytes", METADATA.key_bytes));
         }
         if value.len() > METADATA.value_bytes {
-            query.fault(&known, "too-long", format_args!("must be at most {} bytes long", METADATA.value_bytes));
+            query.fault(
+                &known,
+                "too-long",
+                format_args!("must be at most {} bytes long", METADATA.value_bytes),
+            );
         }
         wanted.push((name.to_owned(), value.to_owned()));
     }
