@@ -33,6 +33,19 @@ pub struct Run {
     bytes_each: f64,
 }
 
+impl Run {
+    /// Seconds of processor time, the generator's too.
+    pub fn work(&self) -> f64 {
+        (self.server.cpu + self.generator).as_secs_f64()
+    }
+
+    /// Those of one of the server's threads.
+    pub fn work_of(&self, thread: &str) -> f64 {
+        let own = self.server.threads.iter().filter(|(name, _)| name == thread);
+        own.map(|(_, cpu)| cpu.as_secs_f64()).sum()
+    }
+}
+
 /// A server with entries in its books, and when they came.
 pub struct Filled {
     /// The server.
@@ -107,7 +120,6 @@ pub fn beside_null(bench: &mut Bench<'_>) -> io::Result<()> {
         last = Some((run, baseline));
     }
     let Some((run, baseline)) = last else { return Ok(()) };
-    let work = |run: &Run| (run.server.cpu + run.generator).as_secs_f64();
     let how = format!(
         "{count} entries, batches of {BATCH}, {} connections, {ACCOUNTS} accounts uniform, UUIDv7",
         bench.flags.bulk_connections
@@ -123,7 +135,7 @@ pub fn beside_null(bench: &mut Bench<'_>) -> io::Result<()> {
         .noted(spread(&ratios))
         .wanted(Target::AtLeast(0.6, Some(0.8)));
     report
-        .add("bulk", "the same by processor time", work(&baseline) / work(&run), "")
+        .add("bulk", "the same by processor time", baseline.work() / run.work(), "")
         .noted("server and generator, last run: less moved by other work on the machine");
     if !late.is_empty() {
         report

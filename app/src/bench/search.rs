@@ -1,7 +1,7 @@
 //! Searches: pages of entries by what the projection knows of them, and what it costs the bulk rate to know it.
 
 use super::Bench;
-use super::bulk::{ACCOUNTS, UNIFORM, drive, timed};
+use super::bulk::{ACCOUNTS, Run, UNIFORM, drive, timed};
 use super::load::{Drive, Pace, call};
 use super::report::{Target, median, spread};
 use super::requests::{BATCH, Chance, Entries, FIRST_ACCOUNT, Form, REFERENCES, Requests, SHOPS, Writer};
@@ -20,6 +20,9 @@ const PREPARED: usize = 10_000;
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// Longest that it may take to catch up.
 const CATCH_UP: Duration = Duration::from_secs(1_800);
+/// The projection's thread, and what its time is counted for.
+const THREAD: &str = "ledger-project";
+const MILLION: f64 = 1e6;
 const OFF: &str = "[ledger]\nprojection = false\n";
 
 fn prepared(bench: &Bench<'_>, settings: &str) -> io::Result<Server> {
@@ -37,26 +40,33 @@ pub fn cost(bench: &mut Bench<'_>) -> io::Result<()> {
 fn cost_of(bench: &mut Bench<'_>, what: &str, form: Form) -> io::Result<()> {
     let count = bench.flags.entries.min(SHORT);
     let (mut rates, mut ratios, mut lags, mut waits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut works, mut own) = (Vec::new(), Vec::new());
     for _ in 0..bench.flags.runs.max(1) {
-        let rate = |settings| -> io::Result<(f64, Server)> {
+        let post = |settings| -> io::Result<(Run, Server)> {
             let server = prepared(bench, settings)?;
             let run = timed(bench, &server, "/v1/batches", Entries { form, ..UNIFORM }, count)?;
-            Ok((run.tally.entries_per_s(), server))
+            Ok((run, server))
         };
-        let (on, server) = rate("")?;
+        let (on, server) = post("")?;
         lags.push(figure(&server, LAG)?);
         waits.push(caught_up(&server)?.as_secs_f64());
         server.discard()?;
-        let (off, server) = rate(OFF)?;
+        let (off, server) = post(OFF)?;
         server.discard()?;
-        rates.push(on);
-        ratios.push(on / off);
+        rates.push(on.tally.entries_per_s());
+        ratios.push(on.tally.entries_per_s() / off.tally.entries_per_s());
+        works.push(off.work() / on.work());
+        own.push(on.work_of(THREAD) * MILLION / count as f64);
     }
     let report = &mut bench.report;
     let note = format!("{count} entries; {}", spread(&rates));
     report.add("search", format!("bulk, {what}, projection on"), median(&rates), "/s").noted(note);
     let figure = report.add("search", format!("bulk, {what}, ratio to off"), median(&ratios), "");
     figure.noted(spread(&ratios)).wanted(Target::AtLeast(0.7, None));
+    let note = format!("less moved by other work on the machine; {}", spread(&works));
+    report.add("search", "the same by processor time", median(&works), "").noted(note);
+    let note = format!("while they were posted; {}", spread(&own));
+    report.add("search", "the projection's own, per million", median(&own), "s").noted(note);
     let note = format!("caught up {:.1} s later; {}", median(&waits), spread(&lags));
     report.add("search", format!("lag in records after {what}"), median(&lags), "").noted(note);
     Ok(())

@@ -10,7 +10,7 @@ use crate::journal::frame::MAX_FRAME;
 use crate::journal::keys::Keyed;
 use crate::journal::rest::Rest;
 use crate::journal::scan::{Place, Scanner};
-use crate::journal::segments::{Segments, damage};
+use crate::journal::segments::Segments;
 use crate::journal::snapshot::nothing;
 use crate::journal::view::View as Durables;
 use kernel::Clock;
@@ -246,10 +246,7 @@ impl Follower {
             if self.is_closing() {
                 return Err(Unfinished::Closing);
             }
-            let Ok(frame) = scanner.next()? else {
-                let what = format_args!("the journal ends before {end}, which was durable");
-                return Err(Unfinished::Journal(damage(what)));
-            };
+            let frame = scanner.next_durable()?;
             records += u64::from(frame.head.count);
             frame.each_beyond_glance(|record| put_rows(&mut rows, &self.keyed, record))?;
             self.rest.take();
