@@ -39,10 +39,14 @@ impl Answer {
 
 impl Fresh {
     fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::make(&folder.path().join("data")).unwrap();
         let world = World::real();
-        let house = House::open(&data, LOCAL, &world, Settings::default()).unwrap();
+        let house = House::open(&data, LOCAL, &world, settings).unwrap();
         Self { site: house.site(Limits::default(), &world), house, _folder: folder }
     }
 
@@ -264,6 +268,23 @@ async fn pages(fresh: &Fresh, path: &str) {
         let answer = fresh.send("GET", &format!("{path}?{query}"), "", None).await;
         assert_eq!(answer.status, 422, "{path}?{query}: {}", answer.json());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_projection_a_search_that_needs_one_says_so() {
+    let fresh = Fresh::with(Settings { projection: false, ..Settings::default() });
+    fresh.made("/v1/accounts", json!({"path": "bank", "type": "asset"})).await;
+    for query in ["reference=r", "party=p", "metadata.shop=12", "account=bank&party=p"] {
+        let answer = fresh.send("GET", &format!("/v1/entries?{query}"), "", None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (501, "projection-off"), "{query}");
+    }
+    for query in ["", "account=bank", "currency=EUR&min=1", "to=2026-01-01T00:00:00Z"] {
+        let answer = fresh.send("GET", &format!("/v1/entries?{query}"), "", None).await;
+        assert_eq!(answer.json(), json!({"data": [], "next_cursor": null}), "{query}");
+    }
+    let text = String::from_utf8(fresh.send("GET", "/metrics", "", None).await.body).unwrap();
+    assert!(!text.contains("ledger_projection"), "{text}");
+    assert_eq!(fresh.send("GET", "/ready", "", None).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
