@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// A run that is one of many, and a part of a long one: what is prepared is in memory.
 const SHORT: usize = 2_000_000;
 /// Searches per second, and over how many connections.
-const RATE: u32 = 200;
+const RATE: u32 = 100;
 const SEARCHERS: usize = 8;
 /// Searches prepared of each kind.
 const PREPARED: usize = 10_000;

@@ -14,8 +14,8 @@ use kernel::Problem;
 use std::io;
 use std::ops::ControlFlow;
 
-/// Records that one page looks at: some 20 ms where they are in memory.
-pub const MAX_LOOKED: usize = 2_000;
+/// Records that one page looks at: some 10 ms where they are in memory.
+pub const MAX_LOOKED: usize = 1_000;
 
 /// What entries must have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

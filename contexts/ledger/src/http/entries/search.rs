@@ -26,7 +26,7 @@ const fn text(name: &'static str, about: &'static str) -> Parameter {
 pub(super) const DOC: Doc = Doc {
     name: "entry_find",
     summary: "Search entries, newest first, or find one by key or ref",
-    detail: "With `key` or `ref`, the one entry of that name and nothing else. Without, a page of posted entries, reversals, captures and holds, all parameters together; by metadata with `metadata.NAME=VALUE`. `reference`, `party` and metadata are searched in a projection that follows the journal by moments: `min_seq` waits for it. A page looks at 2,000 entries at most, so it may end early with a cursor where few of them fit.",
+    detail: "With `key` or `ref`, the one entry of that name and nothing else. Without, a page of posted entries, reversals, captures and holds, all parameters together; by metadata with `metadata.NAME=VALUE`. `reference`, `party` and metadata are searched in a projection that follows the journal by moments: `min_seq` waits for it. A page looks at 1,000 entries at most, so it may end early with a cursor where few of them fit.",
     query: &[
         text("key", "The Idempotency-Key it was posted under."),
         text("ref", "Its ref."),
