@@ -272,7 +272,9 @@ async fn pages(fresh: &Fresh, path: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_projection_a_search_that_needs_one_says_so() {
-    let fresh = Fresh::with(Settings { projection: false, ..Settings::default() });
+    let mut settings = Settings::default();
+    settings.ledger.projection = false;
+    let fresh = Fresh::with(settings);
     fresh.made("/v1/accounts", json!({"path": "bank", "type": "asset"})).await;
     for query in ["reference=r", "party=p", "metadata.shop=12", "account=bank&party=p"] {
         let answer = fresh.send("GET", &format!("/v1/entries?{query}"), "", None).await;
