@@ -11,6 +11,7 @@ mod null;
 mod reads;
 mod report;
 mod requests;
+mod search;
 mod server;
 mod single;
 mod start;
@@ -106,6 +107,8 @@ pub enum Workload {
     Random,
     /// Transfers beside postings, and under a limit.
     Wallets,
+    /// Searches among --entries entries with labels; bulk with the projection and without.
+    Search,
     /// Start on an empty directory, idle memory.
     Startup,
     /// Resident memory per account, balance and key.
@@ -183,6 +186,11 @@ fn measure(bench: &mut Bench<'_>, output: Output) -> std::io::Result<()> {
         let filled = bulk::filled(bench)?;
         let server = reads::measure(bench, filled)?;
         start::again(bench, server)?;
+    }
+    if bench.wants(Workload::Search) {
+        output.aside("measuring: searches and what the projection costs");
+        search::cost(bench)?;
+        search::measure(bench)?;
     }
     if bench.wants(Workload::Memory) {
         output.aside("measuring: memory");

@@ -1,18 +1,16 @@
 //! Figures of the ledger and of the process, read when they are asked for.
 
 use ledger::Ledger;
-use ledger::journal::engine::Engine;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::fmt;
-use std::sync::Arc;
 
 /// Where Linux tells a process its size.
 const STATUS: &str = "/proc/self/status";
 
-struct Figures(Arc<Engine>);
+struct Figures(Ledger);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,21 +20,35 @@ impl fmt::Debug for Figures {
 
 /// Adds the figures to what is scraped.
 pub fn register(ledger: &Ledger) -> impl FnOnce(&mut Registry) {
-    let figures = Figures(ledger.engine().clone());
+    let figures = Figures(ledger.clone());
     |registry| registry.register_collector(Box::new(figures))
 }
 
 impl Figures {
     fn counters(&self) -> [(&'static str, &'static str, u64); 2] {
-        let records = self.0.view.books.read().iter().map(|book| book.seq).sum();
+        let engine = self.0.engine();
+        let records = engine.view.books.read().iter().map(|book| book.seq).sum();
         [
             ("ledger_records", "Records in all books, since the journal began", records),
-            ("ledger_groups", "Commit groups made durable since the start", self.0.groups()),
+            ("ledger_groups", "Commit groups made durable since the start", engine.groups()),
+        ]
+    }
+
+    /// How far the projection is; nothing where there is none.
+    fn projection(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let Some(projection) = self.0.projection() else { return Vec::new() };
+        let lag = self.0.projection_lag().unwrap_or_default();
+        let projected = projection.progress();
+        let behind = self.0.engine().view.durable().end.saturating_sub(projected.position);
+        vec![
+            ("ledger_projection_lag_records", "Durable records that are not projected yet", lag),
+            ("ledger_projection_lag_bytes", "Bytes of the journal with them", behind),
+            ("ledger_projection_labels", "References, parties and metadata projected", projected.labels),
         ]
     }
 
     fn gauges(&self) -> Vec<(&'static str, &'static str, u64)> {
-        let engine = &self.0;
+        let engine = self.0.engine();
         let (end, checkpoint, index) =
             (engine.view.durable().end, engine.checkpoint_at(), engine.index_stats());
         let accounts = engine.view.accounts.read();
@@ -79,7 +91,7 @@ impl Collector for Figures {
         }
         let resident = resident_bytes()
             .map(|bytes| ("process_resident_memory_bytes", "Memory of the process that is in RAM", bytes));
-        for (name, help, value) in self.gauges().into_iter().chain(resident) {
+        for (name, help, value) in self.gauges().into_iter().chain(self.projection()).chain(resident) {
             let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             { gauge }.encode_gauge(&value)?;
         }

@@ -41,6 +41,7 @@ pub const PAGES: &[Page] = &[
     ("outcome-unknown", include_str!("../../api/problems/outcome-unknown.md")),
     ("override-forbidden", include_str!("../../api/problems/override-forbidden.md")),
     ("pattern-overlap", include_str!("../../api/problems/pattern-overlap.md")),
+    ("projection-off", include_str!("../../api/problems/projection-off.md")),
     ("quota-exceeded", include_str!("../../api/problems/quota-exceeded.md")),
     ("reversal-exceeds-entry", include_str!("../../api/problems/reversal-exceeds-entry.md")),
     ("reversal-of-reversal", include_str!("../../api/problems/reversal-of-reversal.md")),

@@ -13,6 +13,7 @@ use ledger::Ledger;
 use ledger::journal::copy::{self, Turn};
 use ledger::journal::disk::{Disk, RealDisk};
 use ledger::journal::engine::Settings as LedgerSettings;
+use ledger::projection;
 use platform_http::{Declared, Info, Limits, Open, Schema, Site, openapi as document};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -35,12 +36,16 @@ pub const PARTS: [Part; 3] = [
 pub const CONTEXTS: [&str; 3] = ["identity", "ledger", "wallets"];
 
 /// What is beside the parts and a copy needs not: a start makes it anew, or a file system's root has it.
-const NOT_KEPT: [&str; 6] = [
+/// The projection is such a thing: read from the journal again, it is what it was.
+const NOT_KEPT: [&str; 9] = [
     LOCK,
     "identity.sqlite-wal",
     "identity.sqlite-shm",
     "wallets.sqlite-wal",
     "wallets.sqlite-shm",
+    projection::FILE,
+    "projection.sqlite-wal",
+    "projection.sqlite-shm",
     "lost+found",
 ];
 
@@ -205,7 +210,12 @@ pub fn open_ledger(data: &DataDir, world: &World, settings: LedgerSettings) -> R
     let disk = RealDisk::try_new(&data.join(JOURNAL)).map_err(opening)?;
     let ledger = Ledger::open(Arc::new(disk), world.clock.clone(), world.ids.clone(), settings);
     // What is damaged, where, and what to do about it stands in the fault.
-    ledger.map_err(opening)
+    let ledger = ledger.map_err(opening)?;
+    if !settings.projection {
+        return Ok(ledger);
+    }
+    let projected = ledger.projected(data.join(projection::FILE));
+    projected.map_err(|source| Failure::io("starting the projection", source))
 }
 
 /// Opens the wallets of a data directory: redo, then migrations.

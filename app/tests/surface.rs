@@ -39,10 +39,14 @@ impl Answer {
 
 impl Fresh {
     fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::make(&folder.path().join("data")).unwrap();
         let world = World::real();
-        let house = House::open(&data, LOCAL, &world, Settings::default()).unwrap();
+        let house = House::open(&data, LOCAL, &world, settings).unwrap();
         Self { site: house.site(Limits::default(), &world), house, _folder: folder }
     }
 
@@ -228,7 +232,6 @@ async fn every_read_answers_and_every_list_pages() {
     fresh.made("/v1/postings", json!({"debit_account": "bank", "credit_account": "customers:ada:wallet", "amount": 1, "ref": "r"})).await;
     for route in declared().iter().filter(|route| route.kind != Kind::Write) {
         let path = match route.path {
-            "/v1/entries" => "/v1/entries?ref=r".to_owned(),
             "/problems/{code}" => "/problems/not-found".to_owned(),
             "/v1/accounts/{account}/statement" => format!("{}?currency=EUR", names.path(route)),
             _ => names.path(route),
@@ -265,6 +268,25 @@ async fn pages(fresh: &Fresh, path: &str) {
         let answer = fresh.send("GET", &format!("{path}?{query}"), "", None).await;
         assert_eq!(answer.status, 422, "{path}?{query}: {}", answer.json());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_projection_a_search_that_needs_one_says_so() {
+    let mut settings = Settings::default();
+    settings.ledger.projection = false;
+    let fresh = Fresh::with(settings);
+    fresh.made("/v1/accounts", json!({"path": "bank", "type": "asset"})).await;
+    for query in ["reference=r", "party=p", "metadata.shop=12", "account=bank&party=p"] {
+        let answer = fresh.send("GET", &format!("/v1/entries?{query}"), "", None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (501, "projection-off"), "{query}");
+    }
+    for query in ["", "account=bank", "currency=EUR&min=1", "to=2026-01-01T00:00:00Z"] {
+        let answer = fresh.send("GET", &format!("/v1/entries?{query}"), "", None).await;
+        assert_eq!(answer.json(), json!({"data": [], "next_cursor": null}), "{query}");
+    }
+    let text = String::from_utf8(fresh.send("GET", "/metrics", "", None).await.body).unwrap();
+    assert!(!text.contains("ledger_projection"), "{text}");
+    assert_eq!(fresh.send("GET", "/ready", "", None).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,6 +366,9 @@ async fn figures_tell_of_the_ledger_and_the_process() {
         assert!(value(name).parse::<u64>().unwrap() > 0, "{name}");
     }
     assert!(value("process_resident_memory_bytes").parse::<u64>().unwrap() > 1 << 20);
+    for name in ["ledger_projection_lag_records", "ledger_projection_lag_bytes", "ledger_projection_labels"] {
+        assert!(value(name).parse::<u64>().is_ok(), "{name}");
+    }
     value("ledger_checkpoint_position_bytes");
     value("ledger_index_memory_keys");
 }

@@ -25,11 +25,25 @@ const SHORT: usize = 2_000_000;
 pub const UNIFORM: Entries = Entries { form: Form::Entry, ids: Ids::Ordered, accounts: ACCOUNTS };
 
 /// A timed run.
-struct Run {
-    tally: Tally,
+pub struct Run {
+    /// What came back.
+    pub tally: Tally,
     server: Usage,
     generator: Duration,
     bytes_each: f64,
+}
+
+impl Run {
+    /// Seconds of processor time, the generator's too.
+    pub fn work(&self) -> f64 {
+        (self.server.cpu + self.generator).as_secs_f64()
+    }
+
+    /// Those of one of the server's threads.
+    pub fn work_of(&self, thread: &str) -> f64 {
+        let own = self.server.threads.iter().filter(|(name, _)| name == thread);
+        own.map(|(_, cpu)| cpu.as_secs_f64()).sum()
+    }
 }
 
 /// A server with entries in its books, and when they came.
@@ -40,7 +54,8 @@ pub struct Filled {
     pub span: (Timestamp, Timestamp),
 }
 
-fn drive<'a>(bench: &Bench<'_>, server: &Server, requests: &'a Requests) -> Drive<'a> {
+/// Bulk requests over as many connections as the flags say, each as soon as it can.
+pub fn drive<'a>(bench: &Bench<'_>, server: &Server, requests: &'a Requests) -> Drive<'a> {
     Drive {
         address: server.address,
         requests,
@@ -59,7 +74,14 @@ pub fn prepared(bench: &Bench<'_>, accounts: u64) -> io::Result<Server> {
     Ok(server)
 }
 
-fn timed(bench: &Bench<'_>, server: &Server, path: &str, entries: Entries, count: usize) -> io::Result<Run> {
+/// Posts so many entries, after some that are not timed.
+pub fn timed(
+    bench: &Bench<'_>,
+    server: &Server,
+    path: &str,
+    entries: Entries,
+    count: usize,
+) -> io::Result<Run> {
     let mut writer = Writer::new(entries, 1);
     drive(bench, server, &writer.batches(path, WARM_UP, BATCH)).run()?.sound()?;
     let requests = writer.batches(path, count, BATCH);
@@ -98,7 +120,6 @@ pub fn beside_null(bench: &mut Bench<'_>) -> io::Result<()> {
         last = Some((run, baseline));
     }
     let Some((run, baseline)) = last else { return Ok(()) };
-    let work = |run: &Run| (run.server.cpu + run.generator).as_secs_f64();
     let how = format!(
         "{count} entries, batches of {BATCH}, {} connections, {ACCOUNTS} accounts uniform, UUIDv7",
         bench.flags.bulk_connections
@@ -114,7 +135,7 @@ pub fn beside_null(bench: &mut Bench<'_>) -> io::Result<()> {
         .noted(spread(&ratios))
         .wanted(Target::AtLeast(0.6, Some(0.8)));
     report
-        .add("bulk", "the same by processor time", work(&baseline) / work(&run), "")
+        .add("bulk", "the same by processor time", baseline.work() / run.work(), "")
         .noted("server and generator, last run: less moved by other work on the machine");
     if !late.is_empty() {
         report

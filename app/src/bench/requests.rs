@@ -79,7 +79,16 @@ pub enum Form {
     Entry,
     /// As a posting with two accounts.
     Posting,
+    /// As an entry with a reference.
+    Referenced,
+    /// As an entry with a reference and one piece of metadata.
+    Labelled,
 }
+
+/// How many references there are; entries share them.
+pub const REFERENCES: u64 = 1_000_000;
+/// How many shops the metadata names.
+pub const SHOPS: u64 = 100;
 
 /// Where ids come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +165,7 @@ impl Writer {
         let one = match self.entries.form {
             Form::Entry => 224,
             Form::Posting => 136,
+            Form::Referenced | Form::Labelled => 284,
         };
         requests.bytes.reserve_exact((entries + each) * one);
         let mut body = String::with_capacity(each * one + 64);
@@ -191,7 +201,7 @@ impl Writer {
 
     fn command(&mut self, out: &mut String) {
         match self.entries.form {
-            Form::Entry => self.entry(out, r#""type":"entry","#),
+            Form::Entry | Form::Referenced | Form::Labelled => self.entry(out, r#""type":"entry","#),
             Form::Posting => self.posting(out),
         }
     }
@@ -209,8 +219,15 @@ impl Writer {
              {{\"account\":\"accounts:{debit}\",\"direction\":\"debit\",\"amount\":\"{whole}.{cents:02}\",\
              \"currency\":\"EUR\"}},\
              {{\"account\":\"accounts:{credit}\",\"direction\":\"credit\",\"amount\":\"{whole}.{cents:02}\",\
-             \"currency\":\"EUR\"}}]}}"
+             \"currency\":\"EUR\"}}]"
         );
+        if let Form::Referenced | Form::Labelled = self.entries.form {
+            let _ = write!(out, r#","reference":"order-{}""#, self.chance.below(REFERENCES));
+        }
+        if self.entries.form == Form::Labelled {
+            let _ = write!(out, r#","metadata":{{"shop":"{}"}}"#, self.chance.below(SHOPS));
+        }
+        out.push('}');
     }
 
     fn posting(&mut self, out: &mut String) {
@@ -260,7 +277,9 @@ mod tests {
 
     #[test]
     fn bodies_are_json_and_as_long_as_they_say() {
-        for (form, ids) in [(Form::Entry, Ids::Ordered), (Form::Posting, Ids::Random)] {
+        let forms =
+            [(Form::Entry, Ids::Ordered), (Form::Posting, Ids::Random), (Form::Labelled, Ids::Ordered)];
+        for (form, ids) in forms {
             let mut writer = Writer::new(Entries { form, ids, accounts: 2 }, 1);
             let requests = writer.batches("/v1/batches", 25, 10);
             assert_eq!((0..requests.len()).map(|place| requests.get(place).weight).sum::<u32>(), 25);

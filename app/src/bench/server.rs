@@ -67,6 +67,13 @@ impl Server {
         Self::launch(&["serve"], data, "/ready")
     }
 
+    /// Starts `concord serve` on this directory with settings of its own, as a file of the configuration has them.
+    pub fn start_with(data: &Path, settings: &str) -> io::Result<Self> {
+        let file = data.with_extension("toml");
+        fs::write(&file, settings)?;
+        Self::launch(&["serve", "--config", &file.to_string_lossy()], data, "/ready")
+    }
+
     /// Starts a command of this program that says where it listens, and waits until it answers.
     pub fn launch(arguments: &[&str], data: &Path, probe: &str) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(data.with_extension("log"))?;

@@ -138,6 +138,12 @@ impl Layers {
         number.and_then(|number| u64::try_from(number).ok())
     }
 
+    /// A setting that is on or off; its type is that of the default.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        let (value, _) = self.settings.get(key).expect("a test reads every key");
+        value.as_bool()
+    }
+
     /// Every setting, in the order of the compiled-in file.
     pub fn shown(&self) -> Vec<Shown> {
         let show = |key: &String| {

@@ -206,11 +206,13 @@ fn ledger_settings(layers: &mut Layers) -> Option<LedgerSettings> {
     let (least, most) = (MIN_CHECKPOINT_BYTES, MAX_CHECKPOINT_BYTES);
     let checkpoint_bytes = layers.number("ledger.checkpoint_bytes", least, most);
     let scrub_hours = layers.number("ledger.scrub_hours", 0, MAX_SCRUB_HOURS);
+    let projection = layers.flag("ledger.projection");
     let scrub_pause = scrub_hours.map(|hours| (hours > 0).then(|| Duration::from_secs(hours * 3_600)));
     Some(LedgerSettings {
         checkpoint_names: checkpoint_names?,
         checkpoint_bytes: checkpoint_bytes?,
         scrub_pause: scrub_pause?,
+        projection: projection?,
     })
 }
 

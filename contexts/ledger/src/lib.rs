@@ -11,6 +11,7 @@ pub mod entries;
 pub mod holds;
 pub mod http;
 pub mod journal;
+pub mod projection;
 pub mod reading;
 pub mod refusal;
 pub mod skew;
@@ -26,8 +27,11 @@ use journal::group::{Answer, Unanswered};
 use journal::job::{BatchJob, SingleJob};
 use journal::record::Record;
 use kernel::{Caller, Clock, Id, IdSource, Problem, Tenant, Timestamp};
-use reading::Reading;
+use projection::{Projection, Span};
+use reading::{EntryFilter, EntryPage, Reading, VISIBLE_WITHIN, When, not_yet_visible, unreadable};
+use refusal::PROJECTION_OFF;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The ledger of one data directory.
@@ -36,6 +40,8 @@ pub struct Ledger {
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
+    /// What entries are searched by, where it is kept.
+    projection: Option<Arc<Projection>>,
     /// Reads of what is durable.
     pub reading: Reading,
 }
@@ -88,7 +94,57 @@ impl Ledger {
     ) -> io::Result<Self> {
         let engine = Arc::new(Engine::open(disk, clock.clone(), ids.clone(), settings)?);
         engine.prepare_book(&Tenant::default());
-        Ok(Self { reading: Reading::new(&engine), engine, clock, ids })
+        Ok(Self { reading: Reading::new(&engine), engine, clock, ids, projection: None })
+    }
+
+    /// Keeps a projection in this file, so that entries can be searched by reference, party and metadata.
+    pub fn projected(mut self, path: PathBuf) -> io::Result<Self> {
+        self.projection = Some(Arc::new(Projection::open(path, &self.engine, self.clock.clone())?));
+        Ok(self)
+    }
+
+    /// The projection, if there is one.
+    pub fn projection(&self) -> Option<&Projection> {
+        self.projection.as_deref()
+    }
+
+    /// A page of entries in a span of the journal, newest first; those of a label only as far as the projection is.
+    /// With `min_seq` the answer has everything up to that record.
+    pub async fn entries(
+        &self,
+        book: BookNo,
+        filter: EntryFilter,
+        span: Span,
+        limit: usize,
+        min_seq: Option<u64>,
+    ) -> Result<EntryPage, Problem> {
+        let projection = match (filter.labels().next(), &self.projection) {
+            (None, _) => None,
+            (Some(_), Some(projection)) => Some(projection.clone()),
+            (Some(_), None) => {
+                let detail = "This server keeps no projection, by which entries are searched.";
+                return Err(Problem::new(&PROJECTION_OFF, detail));
+            }
+        };
+        if let (Some(seq), Some(projection)) = (min_seq, &projection) {
+            let position = self.reading.bound(book, When::Seq(seq)).await?.position;
+            let waited = tokio::time::timeout(VISIBLE_WITHIN, projection.await_position(position)).await;
+            waited.map_err(|_| not_yet_visible("The record of this number is not projected yet."))?;
+        }
+        let reading = self.reading.clone();
+        // Reads up to thousands of records: off the threads that answer others.
+        let page = tokio::task::spawn_blocking(move || {
+            reading.entries(book, &filter, span, limit, projection.as_deref())
+        });
+        page.await.map_err(|fault| unreadable(&io::Error::other(fault)))?
+    }
+
+    /// Records that are durable and not projected yet.
+    pub fn projection_lag(&self) -> Option<u64> {
+        // What is projected comes first: it is never ahead of what is durable later.
+        let projected = self.projection.as_ref()?.progress().records;
+        let durable: u64 = self.engine.view.books.read().iter().map(|book| book.seq).sum();
+        Some(durable.saturating_sub(projected))
     }
 
     /// The engine, for readiness, metrics and operators.
@@ -161,6 +217,9 @@ impl Ledger {
 
     /// Finishes what was handed over and stops.
     pub fn close(&self) {
+        if let Some(projection) = &self.projection {
+            projection.close();
+        }
         self.engine.close();
     }
 }

@@ -16,6 +16,7 @@ pub mod slugs;
 mod statements;
 pub mod unit;
 pub mod units;
+mod view;
 mod watch;
 mod writer;
 
@@ -25,6 +26,7 @@ pub use migrate::Migration;
 pub use rusqlite::{Error as RowError, Row, params};
 pub use statements::{Reader, Tx, unreadable};
 pub use units::{Setting, Stopped, UnitStore};
+pub use view::{View, ViewTx, ViewWriter};
 pub use watch::Watch;
 
 use connection::{Access, connect};

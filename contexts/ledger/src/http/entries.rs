@@ -1,6 +1,8 @@
-//! Entries: post, read by any name, reverse.
+//! Entries: post, read by any name, search, reverse.
 
-use super::parse::{Resolver, body, optional_body, own_id, path_id};
+mod search;
+
+use super::parse::{MAX_WORD, Resolver, body, optional_body, own_id, path_id};
 use super::render::{Json, Render};
 use super::{Failure, OVERRIDE, READS, WRITES, book_of};
 use crate::books::model::BookNo;
@@ -55,17 +57,7 @@ pub(super) fn routes(routes: Routes<Ledger>) -> Routes<Ledger> {
             problems: POST_PROBLEMS,
             ..Doc::NONE
         })
-        .get("/v1/entries", READS, entry_find, Doc {
-            name: "entry_find",
-            summary: "Find an entry by key or ref",
-            query: &[
-                Parameter { name: "key", about: "The Idempotency-Key it was posted under.", kind: "string" },
-                Parameter { name: "ref", about: "Its ref.", kind: "string" },
-                Parameter { name: "min_seq", about: "Wait until the record of this number is visible.", kind: "integer" },
-            ],
-            ok: (200, "Entry"),
-            ..Doc::NONE
-        })
+        .list("/v1/entries", READS, entry_find, search::DOC)
         .get("/v1/entries/{entry}", READS, entry_read, Doc {
             name: "entry_read",
             summary: "Read an entry",
@@ -136,18 +128,17 @@ pub(super) fn missing(what: &str) -> Problem {
 
 async fn entry_find(State(ledger): State<Ledger>, By(by): By, query: Query) -> Result<Answer, Failure> {
     let book = book_of(&ledger, &by).await?;
-    let min_seq = query.integer("min_seq");
-    let key = query.text("key", 255).map(str::to_owned);
-    let unique = query.text("ref", 255).map(str::to_owned);
-    if key.is_some() == unique.is_some() {
-        query.fault("key", "missing-field", "give either key or ref");
-    }
-    query.into_result()?;
-    super::lists::wait_seq(&ledger, book, min_seq).await?;
+    let key = query.text("key", MAX_WORD).map(str::to_owned);
+    let unique = query.text("ref", MAX_WORD).map(str::to_owned);
     let wanted = match (&key, &unique) {
+        (None, None) => return search::entry_list(&ledger, book, query).await,
         (Some(key), _) => Wanted::Key(key),
-        (None, unique) => Wanted::Ref(unique.as_deref().unwrap_or_default()),
+        (None, Some(unique)) => Wanted::Ref(unique),
     };
+    if key.is_some() && unique.is_some() {
+        query.fault("key", "invalid-value", "give either key or ref");
+    }
+    super::lists::wait_min_seq(&ledger, book, query).await?;
     let story = ledger.reading.story(book, wanted).await?.ok_or_else(|| missing("entry"))?;
     show(&ledger, book, &story)
 }

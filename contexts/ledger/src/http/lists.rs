@@ -81,3 +81,12 @@ pub(super) fn when(ledger: &Ledger, query: &Query) -> When {
         }
     }
 }
+
+/// A time that has passed.
+pub(super) fn moment(ledger: &Ledger, query: &Query, name: &str) -> Option<Timestamp> {
+    let at = query.parsed(name, Timestamp::parse)?;
+    if at > ledger.now() {
+        query.fault(name, "invalid-value", "must lie in the past");
+    }
+    Some(at)
+}

@@ -47,6 +47,11 @@ fn list(item: &str) -> Value {
     }))
 }
 
+fn one_of(names: &[&str]) -> Value {
+    let schema = |name: &&str| json!({"$ref": format!("#/components/schemas/{name}")});
+    json!({"oneOf": names.iter().map(schema).collect::<Vec<_>>()})
+}
+
 fn side() -> Value {
     answer(json!({"posted": text("Posted."), "pending": text("Held.")}))
 }
@@ -314,6 +319,8 @@ fn movement_answers() -> Vec<Schema> {
     );
     vec![
         ("Entry", answer(entry)),
+        ("EntryList", list("Entry")),
+        ("EntryFound", one_of(&["Entry", "EntryList"])),
         ("Hold", answer(hold)),
         (
             "PostingResult",

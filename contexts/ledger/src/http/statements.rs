@@ -2,7 +2,7 @@
 
 use super::accounts::{MIN_SEQ, NAME, named};
 use super::balances::history_row;
-use super::lists::{currency, open_cursor, wait_seq};
+use super::lists::{currency, moment, open_cursor, wait_seq};
 use super::render::{Json, entry_type};
 use super::{Failure, READS, book_of};
 use crate::Ledger;
@@ -119,15 +119,6 @@ async fn statement(
         return Ok(written.map_err(fault)??);
     }
     as_json(&ledger, book, &asked, limit, cursor.map(|[_, place, _]| place))
-}
-
-/// A time that has passed.
-fn moment(ledger: &Ledger, query: &Query, name: &str) -> Option<Timestamp> {
-    let at = query.parsed(name, Timestamp::parse)?;
-    if at > ledger.now() {
-        query.fault(name, "invalid-value", "must lie in the past");
-    }
-    Some(at)
 }
 
 fn asset_of(

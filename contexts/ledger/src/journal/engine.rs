@@ -47,6 +47,8 @@ pub struct Settings {
     pub checkpoint_bytes: u64,
     /// Pause between two background checks of the whole journal; none: no checks.
     pub scrub_pause: Option<Duration>,
+    /// Whether a projection is kept; whoever opens the ledger says where.
+    pub projection: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             checkpoint_names: 800_000,
             checkpoint_bytes: 512 << 20,
             scrub_pause: Some(Duration::from_secs(24 * 3600)),
+            projection: true,
         }
     }
 }

@@ -17,6 +17,17 @@ pub enum Namespace {
     Ref,
 }
 
+/// What entries are searched by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label<'a> {
+    /// A `reference`.
+    Reference(&'a str),
+    /// A party.
+    Party(&'a str),
+    /// A name of metadata and its value.
+    Metadata(&'a str, &'a str),
+}
+
 /// Low bits of an id to which its book's offset is added. The bits above them in that word mark the variant
 /// of a UUID and take the carry, so that time-ordered ids keep their order.
 const OFFSET_BITS: u32 = 62;
@@ -81,6 +92,26 @@ impl Keyed {
             Namespace::Ref => b"ref",
         };
         super::index::hashed(split(self.half(&[space, &book.0.to_le_bytes(), text.as_bytes()])))
+    }
+
+    /// A label of a book's entries, in 64 bits: two may meet, so who finds an entry by it looks at its record. Without
+    /// the journal's secret nobody can tell whether a guessed text is among the labels.
+    pub fn label(&self, book: BookNo, label: Label<'_>) -> u64 {
+        let book = &book.0.to_le_bytes();
+        let half = match label {
+            Label::Reference(text) => self.half(&[b"reference", book, text.as_bytes()]),
+            Label::Party(text) => self.half(&[b"party", book, text.as_bytes()]),
+            Label::Metadata(name, value) => {
+                let length = (name.len() as u64).to_le_bytes();
+                self.half(&[b"metadata", book, &length, name.as_bytes(), value.as_bytes()])
+            }
+        };
+        half as u64
+    }
+
+    /// Tells files that follow this journal, in a layout of this number, from those of another.
+    pub fn fingerprint(&self, layout: u32) -> u128 {
+        self.half(&[b"follows", &layout.to_le_bytes()])
     }
 }
 

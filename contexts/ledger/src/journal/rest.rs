@@ -33,12 +33,17 @@ impl Rest {
         self.hurried.store(hurried, Ordering::Relaxed);
     }
 
+    /// Work starts again after a pause that was rest enough.
+    pub fn rested(&self) {
+        self.since_us.store(self.clock.monotonic_us(), Ordering::Relaxed);
+    }
+
     /// Rests, if it is time to: called between pieces of work.
     pub fn take(&self) {
         let worked_us = self.clock.monotonic_us() - self.since_us.load(Ordering::Relaxed);
         if worked_us >= WORK_US && !self.hurried.load(Ordering::Relaxed) {
             std::thread::park_timeout(REST);
-            self.since_us.store(self.clock.monotonic_us(), Ordering::Relaxed);
+            self.rested();
         }
     }
 }

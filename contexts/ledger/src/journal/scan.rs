@@ -61,6 +61,19 @@ impl Frame<'_> {
         Ok(())
     }
 
+    /// Calls back with every record that a glance is not enough for: entries posted as commanded and without details
+    /// are passed over.
+    pub fn each_beyond_glance(&self, mut take: impl FnMut(&Record)) -> io::Result<()> {
+        self.walk(|bytes, position| {
+            if let Some(entry) = glance(bytes, position).map_err(broken(position))? {
+                return Ok(entry.length);
+            }
+            let record = decode_record(bytes, position).map_err(broken(position))?;
+            take(&record);
+            Ok(record.length)
+        })
+    }
+
     /// Calls back with every record, its own sums checked too.
     pub fn each_record(&self, mut take: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
         self.walk(|bytes, position| {
@@ -149,6 +162,34 @@ impl<'a> Scanner<'a> {
     #[expect(clippy::should_implement_trait, reason = "the frame is lent from the scanner")]
     pub fn next(&mut self) -> io::Result<Result<Frame<'_>, End>> {
         let position = self.place.position;
+        let head = match self.head_here()? {
+            Ok(head) => head,
+            Err(end) => return Ok(Err(end)),
+        };
+        let holds = head.holds(&self.bytes);
+        // Free text is outside of the hash: a frame holds though a sector of it was never written.
+        let cut = head.is_torn(&self.bytes);
+        if cut && !self.anything_behind(position)? {
+            return Ok(Err(End::Torn));
+        }
+        if !holds {
+            return Err(self.broken("the frame's bytes are not those that were written"));
+        }
+        Ok(Ok(self.arrive(head)))
+    }
+
+    /// The next frame, which this process has made durable: its head and its place in the chain are checked, its bytes
+    /// are not hashed again. For those who follow along and answer by the records themselves.
+    pub fn next_durable(&mut self) -> io::Result<Frame<'_>> {
+        match self.head_here()? {
+            Ok(head) if self.bytes.len() as u64 == head.extent() => Ok(self.arrive(head)),
+            Ok(_) | Err(_) => Err(self.broken("the journal ends before what was durable")),
+        }
+    }
+
+    /// Reads the frame that should stand here and checks its head, or says how the journal ends.
+    fn head_here(&mut self) -> io::Result<Result<Head, End>> {
+        let position = self.place.position;
         let mut sector = [0; SECTOR];
         let read = self.segments.read(position, &mut sector)?;
         let Some(head) = take_head(&sector[..read]) else {
@@ -163,18 +204,14 @@ impl<'a> Scanner<'a> {
         self.bytes.resize(head.extent() as usize, 0);
         let read = self.segments.read(position, &mut self.bytes)?;
         self.bytes.truncate(read);
-        let holds = head.holds(&self.bytes);
-        // Free text is outside of the hash: a frame holds though a sector of it was never written.
-        let cut = head.is_torn(&self.bytes);
-        if cut && !self.anything_behind(position)? {
-            return Ok(Err(End::Torn));
-        }
-        if !holds {
-            return Err(self.broken("the frame's bytes are not those that were written"));
-        }
+        Ok(Ok(head))
+    }
+
+    fn arrive(&mut self, head: Head) -> Frame<'_> {
+        let position = self.place.position;
         self.place = Place { position: position + head.extent(), hash: head.hash, last: position };
         let head = self.head.insert(head);
-        Ok(Ok(Frame { head, bytes: &self.bytes }))
+        Frame { head, bytes: &self.bytes }
     }
 
     /// The frame that was read last.

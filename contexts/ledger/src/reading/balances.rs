@@ -1,12 +1,11 @@
 //! Balances, now and at any past record or time: the newest posting at or before the bound, found by the
 //! pointers in the records.
 
-use super::{Reading, unreadable};
+use super::{Reading, not_yet_visible, unreadable};
 use crate::accounts::model::{AccountNo, BalanceNo, Counters};
 use crate::books::model::{AssetNo, BookNo};
 use crate::journal::group::MARK_EVERY;
 use crate::journal::record::Record;
-use crate::refusal::NOT_YET_VISIBLE;
 use crate::skew::{NOWHERE, Place};
 use kernel::{Problem, Timestamp};
 use std::io;
@@ -84,12 +83,8 @@ impl Reading {
                 }
             }
         };
-        tokio::time::timeout(SETTLES_WITHIN, settled).await.map_err(|_| {
-            let mut problem =
-                Problem::new(&NOT_YET_VISIBLE, "Commands of that time are still being written.");
-            problem.retry_after_s = Some(1);
-            problem
-        })
+        let settled = tokio::time::timeout(SETTLES_WITHIN, settled).await;
+        settled.map_err(|_| not_yet_visible("Commands of that time are still being written."))
     }
 
     fn bound_at(&self, book: BookNo, at: Timestamp, head: Bound) -> io::Result<Bound> {

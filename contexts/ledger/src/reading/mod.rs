@@ -4,6 +4,7 @@
 mod accounts;
 mod balances;
 mod entries;
+mod entry_list;
 mod feed;
 mod history;
 mod rollup;
@@ -12,6 +13,7 @@ mod trial;
 pub use accounts::{AccountFilter, AccountSeen, Naming};
 pub use balances::{BalanceSeen, Bound, When};
 pub use entries::{Story, Wanted};
+pub use entry_list::{EntryFilter, EntryPage, EntrySeen, MAX_LOOKED};
 pub use history::{HistoryPage, HistoryRow, Order};
 pub use rollup::{MAX_ROWS as MAX_ROLLED, RollUp, Rolled};
 pub use trial::{Total, Trial, TrialRow};
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest that a read waits for a record to become visible.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
+pub const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where durable records stand and how they are found.
 struct Shelf {
@@ -85,10 +87,8 @@ impl Reading {
     /// Waits until a record of this number is visible.
     pub async fn await_seq(&self, book: BookNo, seq: u64) -> Result<(), Problem> {
         self.await_seq_for(book, seq, VISIBLE_WITHIN).await.then_some(()).ok_or_else(|| {
-            let mut problem = Problem::new(&NOT_YET_VISIBLE, "The record of this number is not visible yet.")
-                .with("seq", self.head_seq(book) as i64);
-            problem.retry_after_s = Some(1);
-            problem
+            not_yet_visible("The record of this number is not visible yet.")
+                .with("seq", self.head_seq(book) as i64)
         })
     }
 
@@ -104,6 +104,13 @@ impl Reading {
         };
         tokio::time::timeout(within, visible).await.is_ok() && self.head_seq(book) >= seq
     }
+}
+
+/// What is asked for will be there in a moment.
+pub fn not_yet_visible(detail: &str) -> Problem {
+    let mut problem = Problem::new(&NOT_YET_VISIBLE, detail);
+    problem.retry_after_s = Some(1);
+    problem
 }
 
 /// A record that should be there could not be read.

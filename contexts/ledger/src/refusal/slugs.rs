@@ -51,6 +51,7 @@ slugs! {
     OUTCOME_UNKNOWN "outcome-unknown" 503 "Whether the command was stored is not known"
     LEDGER_UNAVAILABLE "ledger-unavailable" 503 "The ledger takes no commands now"
     LEDGER_BUSY "ledger-busy" 503 "Too many commands are waiting"
+    PROJECTION_OFF "projection-off" 501 "Entries cannot be searched on this server"
     NOT_YET_VISIBLE "not-yet-visible" 504 "The wanted record is not visible yet"
 }
 
