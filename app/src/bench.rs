@@ -21,10 +21,10 @@ use crate::config::Config;
 use crate::output::{Failure, Output, Printed};
 use crate::wiring::World;
 use clap::{Args, Subcommand, ValueEnum};
-pub use load::{Drive, Pace, Tally, call};
+pub(crate) use load::{Drive, Pace, Tally, call};
 use report::Report;
-pub use requests::{Chance, Requests};
-pub use server::{Place, Server};
+pub(crate) use requests::{Chance, Requests};
+pub(crate) use server::{Place, Server};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -18,6 +18,12 @@ pub struct Json {
     first: bool,
 }
 
+impl Default for Json {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Json {
     /// With room for a usual answer.
     pub fn new() -> Self {
