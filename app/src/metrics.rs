@@ -1,4 +1,4 @@
-//! Figures of the ledger and of the process, read when they are asked for.
+//! Figures of the ledger, of the contexts and of the process, read when they are asked for.
 
 use ledger::Ledger;
 use prometheus_client::collector::Collector;
@@ -6,21 +6,22 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use std::fmt;
+use wallets::Wallets;
 
 /// Where Linux tells a process its size.
 const STATUS: &str = "/proc/self/status";
 
-struct Figures(Ledger);
+struct Figures(Ledger, Wallets);
 
 impl fmt::Debug for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("figures of the ledger")
+        f.write_str("figures of the contexts")
     }
 }
 
 /// Adds the figures to what is scraped.
-pub fn register(ledger: &Ledger) -> impl FnOnce(&mut Registry) {
-    let figures = Figures(ledger.clone());
+pub fn register(ledger: &Ledger, wallets: &Wallets) -> impl FnOnce(&mut Registry) + use<> {
+    let figures = Figures(ledger.clone(), wallets.clone());
     |registry| registry.register_collector(Box::new(figures))
 }
 
@@ -78,6 +79,11 @@ impl Figures {
             ("ledger_poisoned", "1 after a failed write, until a restart", engine.is_poisoned().into()),
             ("ledger_disk_full", "1 while writes wait for space", engine.is_disk_full().into()),
             ("ledger_clock_suspect", "1 until an operator confirms the clock", engine.clock_suspect().into()),
+            (
+                "wallets_waiting_units",
+                "Commands of wallets that wait for their rows",
+                self.1.waiting() as u64,
+            ),
             ("ledger_damage", "1 after a background check found damage", engine.damage().is_some().into()),
         ]
     }

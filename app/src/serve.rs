@@ -8,6 +8,7 @@ use crate::wiring::{House, World};
 use platform_http::Server;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(loaded: Loaded, output: Output) -> Result<(), Failure> {
@@ -46,7 +47,15 @@ async fn serve(house: &House, config: &Config, world: &World, output: Output) ->
         );
     }
     output.answer(Printed { text: format!("listening on {url}\n"), json: json!({ "listening": url }) })?;
+    let (stop, stopped) = watch::channel(false);
+    let wallets = house.wallets.clone();
+    let jobs = tokio::spawn(async move { wallets.run_jobs(stopped).await });
     server.serve(site, told_to_stop(terminate, interrupt)).await;
+    // What was begun is finished; what was not is taken up by the next start.
+    stop.send_replace(true);
+    if jobs.await.is_err() {
+        tracing::error!("the runner of jobs ended in a panic");
+    }
     Ok(())
 }
 

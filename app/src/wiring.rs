@@ -169,7 +169,7 @@ impl House {
             .routes(page::routes())
             .schemas(schemas())
             .problems(problems::PAGES)
-            .metrics(metrics::register(&self.ledger))
+            .metrics(metrics::register(&self.ledger, &self.wallets))
             .ready("ledger", ready(&self.ledger))
             .ready("identity", move || keys.ready().map_err(|refusal| refusal.to_string()))
             .build()

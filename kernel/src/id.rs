@@ -18,6 +18,10 @@ pub mod prefix {
     pub const BATCH: &str = "bat";
     /// API key.
     pub const API_KEY: &str = "key";
+    /// Work for later: a scheduled transfer.
+    pub const JOB: &str = "job";
+    /// Batch of payouts.
+    pub const PAYOUTS: &str = "pay";
     /// HTTP request.
     pub const REQUEST: &str = "req";
 }

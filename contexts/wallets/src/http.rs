@@ -7,7 +7,10 @@ mod limits;
 mod movements;
 mod page;
 mod parse;
+mod payout_file;
+mod payouts;
 mod problem;
+mod scheduled;
 mod schemas;
 mod views;
 mod wallets;
@@ -30,7 +33,8 @@ const WRITES: Access = Access::Scope(WRITE);
 pub fn routes() -> Routes<Wallets> {
     let routes = documented::routes(Routes::new("Wallets"));
     let routes = wallets::routes(customers::routes(routes));
-    history::routes(limits::routes(movements::routes(routes)))
+    let routes = history::routes(limits::routes(movements::routes(routes)));
+    payouts::routes(scheduled::routes(routes))
 }
 
 /// Opens a cursor of this list.

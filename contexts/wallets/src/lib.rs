@@ -8,6 +8,7 @@
 mod commands;
 pub mod history;
 pub mod http;
+mod jobs;
 pub mod model;
 pub mod postings;
 pub mod receipt;
@@ -36,6 +37,7 @@ use platform_store::{Migration, Stopped, UnitStore};
 use standing::{Standing, Standings};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The name of the file in a data directory.
 pub const FILE: &str = "wallets.sqlite";
@@ -69,6 +71,7 @@ pub struct Wallets {
     ids: Arc<dyn IdSource>,
     asset: Asset,
     standings: Arc<Standings>,
+    wake: Arc<Notify>,
 }
 
 /// A refusal or a fault.
@@ -111,7 +114,7 @@ impl Wallets {
         let books = Arc::new(ledger.clone());
         let store_setting = platform_store::Setting { books, clock, on_fatal };
         let store = UnitStore::open(path, CONTEXT, &MIGRATIONS, store_setting)?;
-        Ok(Self { store, ledger, ids, asset, standings: Arc::default() })
+        Ok(Self { store, ledger, ids, asset, standings: Arc::default(), wake: Arc::default() })
     }
 
     /// The books.

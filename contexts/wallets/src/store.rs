@@ -1,6 +1,13 @@
 //! The rows of wallets. Every statement names the tenant; every change says how many rows it touches and is its own
 //! guard: a unique constraint, or a predicate on the row that it changes.
 
+mod payouts;
+
+pub use payouts::{
+    Payout, PayoutBatch, PayoutStatus, payout_batch_find, payout_batch_insert, payout_counts, payout_done,
+    payout_fail, payout_insert, payout_list,
+};
+
 use crate::model::{Customer, Limits, Period, PeriodKind, Wallet, WalletNo, WalletState};
 use kernel::{Id, Tenant, Timestamp};
 use platform_store::unit::{Change, Value};

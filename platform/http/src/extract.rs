@@ -23,6 +23,8 @@ pub enum Media {
     Json,
     /// One JSON value a line.
     Lines,
+    /// Values separated by commas, a record a line.
+    Csv,
 }
 
 /// The whole body, within the route's limit.
@@ -42,7 +44,7 @@ impl<S: Sync> FromRequest<S> for Payload {
         let visit = visit.expect("the site puts a visit into every request");
         let guard = visit.guard.get().expect("a handler runs behind its guard");
         let lines = guard.declared.doc.body.is_some_and(|body| body.lines);
-        let media = media(request.headers(), lines)?;
+        let media = media(request.headers(), lines, guard.declared.doc.csv)?;
         let bytes = read(request, guard.body_limit(), guard.gate.limits.body_idle).await?;
         let _ = visit.body_arrived.set(());
         Ok(Self { bytes, media })
@@ -50,7 +52,7 @@ impl<S: Sync> FromRequest<S> for Payload {
 }
 
 /// The body's media type; none given is JSON.
-fn media(headers: &HeaderMap, lines: bool) -> Result<Media, Problem> {
+fn media(headers: &HeaderMap, lines: bool, csv: bool) -> Result<Media, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Media::Json) };
     let value = value.to_str().unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
@@ -60,7 +62,15 @@ fn media(headers: &HeaderMap, lines: bool) -> Result<Media, Problem> {
     if lines && essence.eq_ignore_ascii_case("application/x-ndjson") {
         return Ok(Media::Lines);
     }
-    let known = if lines { "application/json or application/x-ndjson" } else { "application/json" };
+    if csv && essence.eq_ignore_ascii_case("text/csv") {
+        return Ok(Media::Csv);
+    }
+    let known = match (lines, csv) {
+        (true, true) => "application/json, application/x-ndjson or text/csv",
+        (true, false) => "application/json or application/x-ndjson",
+        (false, true) => "application/json or text/csv",
+        (false, false) => "application/json",
+    };
     Err(Problem::new(&slugs::UNSUPPORTED_MEDIA_TYPE, format!("Send the body as Content-Type: {known}.")))
 }
 

@@ -75,6 +75,9 @@ fn operation(route: &Declared) -> Value {
         if body.lines {
             content["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
         }
+        if doc.csv {
+            content["text/csv"] = json!({ "schema": { "type": "string" } });
+        }
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation

@@ -67,6 +67,8 @@ pub struct Doc {
     pub body_limit: Option<usize>,
     /// Time to answer, where it is not the site's limit.
     pub time_limit: Option<Duration>,
+    /// Whether the body may also be a CSV (`text/csv`).
+    pub csv: bool,
     /// JSON that a fault is answered with, where the route is documented by another system; may be empty.
     pub fault: &'static str,
 }
@@ -85,6 +87,7 @@ impl Doc {
         problems: &[],
         body_limit: None,
         time_limit: None,
+        csv: false,
         fault: "",
     };
 }

@@ -5,4 +5,6 @@ pub mod holds;
 pub mod life;
 pub mod limits;
 pub mod movements;
+pub mod payouts;
 pub mod reading;
+pub mod scheduled;

@@ -6,7 +6,7 @@ use crate::postings::{self, Words};
 use crate::receipt::{Draft, View};
 use crate::rules::{self, Counted, Found};
 use crate::{Error, Wallets, store};
-use kernel::{Asset, Caller, Tenant};
+use kernel::{Asset, Caller, Id, Tenant};
 use ledger::Ledger;
 use ledger::accounts::model::AccountRef;
 use ledger::books::model::{AssetNo, BookNo};
@@ -33,18 +33,18 @@ impl Wallets {
     /// Moves money; `view` makes the answer.
     pub async fn move_money(&self, by: &Caller, order: &Order, view: View) -> Result<Answered, Error> {
         self.again(|| {
-            self.store.once_money(by, &order.command, || self.movement(by, order, view, Vec::new()))
+            self.store.once_money(by, &order.command, || self.movement(by, order, view, |_| Vec::new()))
         })
         .await
     }
 
-    /// The unit of a movement, and the changes that go with it.
+    /// The unit of a movement, and the changes that go with the entry of this id.
     pub(crate) async fn movement(
         &self,
         by: &Caller,
         order: &Order,
         view: View,
-        changes: Vec<Change>,
+        changes: impl FnOnce(Id) -> Vec<Change>,
     ) -> Result<MoneyUnit<Ledger>, Error> {
         let book = self.ledger.book(&by.tenant).await?;
         let found = self.find(&by.tenant, book, order.movement, order.asset.0).await?; // read
@@ -53,6 +53,7 @@ impl Wallets {
         let (funding, opening) = self.funding(book, order.movement);
         let entry = postings::entry(&agreed, &order.words, &funding);
         let request = self.ledger.request(None, None, Entry::PostEntry(entry));
+        let changes = changes(request.id);
         let draft = Draft {
             id: request.id,
             kind: order.movement.kind(),

@@ -121,6 +121,8 @@ fn asked() -> Vec<Schema> {
                 }),
             ),
         ),
+        ("TransferSchedule", schedule()),
+        ("PayoutFile", payout_file()),
         (
             "WalletHoldAction",
             closed(
@@ -132,6 +134,61 @@ fn asked() -> Vec<Schema> {
             ),
         ),
     ]
+}
+
+fn schedule() -> Value {
+    closed(
+        &["source", "target", "amount", "currency"],
+        json!({
+            "source": whole("The wallet that gives."), "target": whole("The wallet that takes."), "amount": amount(),
+            "currency": text("Theirs."), "reference": text("Searchable, not unique."), "description": text("For people."),
+            "metadata": metadata(), "execute_at": text("Not before; as soon as its turn comes without it."),
+            "priority": {"type": "integer", "minimum": 0, "maximum": 9, "description": "Higher goes first; 0 without it."}
+        }),
+    )
+}
+
+fn scheduled() -> Value {
+    object(
+        &[],
+        json!({
+            "id": text("job_…"), "status": {"type": "string", "enum": ["waiting", "done", "failed", "cancelled"]},
+            "source": whole("The wallet that gives."), "target": whole("The wallet that takes."),
+            "amount": text("How much."), "currency": text("Of what."), "reference": maybe("The caller's own."),
+            "description": maybe("For people."), "metadata": metadata(), "execute_at": maybe("Not before."),
+            "priority": whole("Higher goes first."), "attempts": whole("Attempts that failed."),
+            "created_at": text("When."), "finished_at": maybe("When it ended."), "entry": maybe("Its entry, once done."),
+            "problem": {"type": ["object", "null"], "description": "Why it failed."},
+            "reason": maybe("Why it was called off, or put off.")
+        }),
+    )
+}
+
+fn payouts() -> Value {
+    object(
+        &[],
+        json!({
+            "id": maybe("pay_…; null for a preview."), "status": {"type": "string", "enum": ["waiting", "done", "preview"]},
+            "lines": whole("How many."), "waiting": whole("Not yet tried."), "done": whole("Paid out."),
+            "failed": whole("Refused."), "failing": whole("In a preview: those that would be refused."),
+            "created_at": text("When."),
+            "data": {"type": "array", "items": object(&[], json!({
+                "line": whole("Its number in the file."), "wallet": text("As in the file."), "amount": text("As in the file."),
+                "reference": text("As in the file."), "status": text("waiting, done or failed; fine or failing in a preview."),
+                "entry": maybe("Its entry, once done."), "problem": {"type": ["object", "null"], "description": "Why not."}
+            }))},
+            "next_cursor": maybe("Where the next page starts; null at the end.")
+        }),
+    )
+}
+
+fn payout_file() -> Value {
+    let line = json!({
+        "wallet": {"type": ["integer", "string"], "description": "Its number."}, "amount": amount(),
+        "reference": text("Searchable, not unique.")
+    });
+    let lines = json!({"type": "array", "minItems": 1, "maxItems": 10000, "items": closed(&["wallet", "amount"], line)});
+    closed(&["payouts"], json!({"payouts": lines}))
 }
 
 fn balance() -> Value {
@@ -200,6 +257,9 @@ fn told() -> Vec<Schema> {
                 }),
             ),
         ),
+        ("ScheduledTransfer", scheduled()),
+        ("ScheduledTransferList", list("ScheduledTransfer")),
+        ("PayoutBatch", payouts()),
         ("WalletLine", line()),
         ("WalletHistory", list("WalletLine")),
         (
