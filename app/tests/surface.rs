@@ -83,7 +83,13 @@ impl Fresh {
         let file = json!({"payouts": [{"wallet": 1, "amount": 1}, {"wallet": 2, "amount": 1}]});
         let payouts = fresh.made("/v1/payout-batches", file).await;
         let id = |view: Value| view["id"].as_str().unwrap().to_owned();
-        let names = Names { entry: id(entry), hold: id(hold), wallet_hold: id(wallet_hold), job: id(job), payouts: id(payouts) };
+        let names = Names {
+            entry: id(entry),
+            hold: id(hold),
+            wallet_hold: id(wallet_hold),
+            job: id(job),
+            payouts: id(payouts),
+        };
         (fresh, names)
     }
 

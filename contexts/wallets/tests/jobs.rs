@@ -54,13 +54,19 @@ async fn transfers_are_carried_out_in_their_time() {
     let runner = Runner::start(&house);
     let now = scheduled(&house, "1", r#","reference":"soon","metadata":{"k":"v"}"#).await;
     let done = ended(&house, &now).await;
-    assert_eq!((&done["status"], &done["reason"], &done["problem"]), (&json!("done"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&done["status"], &done["reason"], &done["problem"]),
+        (&json!("done"), &Value::Null, &Value::Null)
+    );
     let entry = house.ok("GET", &format!("/v1/entries/{}", done["entry"].as_str().unwrap()), "").await;
     assert_eq!((&entry["reference"], &entry["metadata"]), (&json!("soon"), &json!({"k": "v"})));
     let later = scheduled(&house, "2", r#","execute_at":"2026-03-15T13:00:00Z""#).await;
     let refused = scheduled(&house, "1000", "").await;
     let failed = ended(&house, &refused).await;
-    assert_eq!((&failed["status"], &failed["problem"]["code"]), (&json!("failed"), &json!("insufficient-funds")));
+    assert_eq!(
+        (&failed["status"], &failed["problem"]["code"]),
+        (&json!("failed"), &json!("insufficient-funds"))
+    );
     assert_eq!(read(&house, &later).await["status"], "waiting");
     house.clock.advance_us(3_600_000_000);
     assert_eq!(ended(&house, &later).await["status"], "done");
@@ -82,7 +88,10 @@ async fn what_was_called_off_is_not_carried_out_and_what_was_done_is_not_called_
     let (one, other) = (scheduled(&house, "1", "").await, scheduled(&house, "2", "").await);
     let path = format!("/v1/scheduled-transfers/{one}/cancellations");
     let off = house.send("POST", &path, r#"{"reason":"paid"}"#, Some("off")).await;
-    assert_eq!((off.status, &off.json()["status"], &off.json()["reason"]), (201, &json!("cancelled"), &json!("paid")));
+    assert_eq!(
+        (off.status, &off.json()["status"], &off.json()["reason"]),
+        (201, &json!("cancelled"), &json!("paid"))
+    );
     let again = house.send("POST", &path, r#"{"reason":"paid"}"#, Some("off")).await;
     assert_eq!((again.status, again.text), (201, off.text));
     // The restart forgets nothing of it.
@@ -113,27 +122,40 @@ async fn the_most_urgent_goes_first() {
     runner.stop().await;
 }
 
-const FILE: &str = "wallet,amount,reference\n1,2.5,a\nx,1,b\n2,1,c\n9,1,d\n1,\"1,5\",e\n1,0,f\n1,8,g\n1,7,\"h, too\"\n";
+const FILE: &str =
+    "wallet,amount,reference\n1,2.5,a\nx,1,b\n2,1,c\n9,1,d\n1,\"1,5\",e\n1,0,f\n1,8,g\n1,7,\"h, too\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_judges_every_line_and_changes_nothing() {
     let house = House::new();
     house.clients(&["10", "0"]).await;
     let preview = house.ok("POST", "/v1/payout-batches?preview=true", FILE).await;
-    let told: Vec<_> = preview["data"].as_array().unwrap().iter().map(|row| {
-        (row["line"].as_i64().unwrap(), row["status"].as_str().unwrap(), row["problem"]["code"].as_str().unwrap_or_default())
-    }).collect();
-    assert_eq!(told, [
-        (2, "fine", ""),
-        (3, "failing", "invalid-request"),
-        (4, "failing", "insufficient-funds"),
-        (5, "failing", "wallet-not-found"),
-        (6, "failing", "invalid-request"),
-        (7, "failing", "invalid-request"),
-        // Only what the lines before it left.
-        (8, "failing", "insufficient-funds"),
-        (9, "fine", ""),
-    ]);
+    let told: Vec<_> = preview["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["line"].as_i64().unwrap(),
+                row["status"].as_str().unwrap(),
+                row["problem"]["code"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (2, "fine", ""),
+            (3, "failing", "invalid-request"),
+            (4, "failing", "insufficient-funds"),
+            (5, "failing", "wallet-not-found"),
+            (6, "failing", "invalid-request"),
+            (7, "failing", "invalid-request"),
+            // Only what the lines before it left.
+            (8, "failing", "insufficient-funds"),
+            (9, "fine", ""),
+        ]
+    );
     assert_eq!((&preview["lines"], &preview["failing"]), (&json!(8), &json!(6)));
     assert_eq!(house.ok("GET", "/v1/wallets/1", "").await["balance"]["posted"], "10.00000000");
 }
@@ -160,7 +182,10 @@ async fn a_file_is_paid_line_by_line_and_a_bad_one_stops_no_other() {
     runner.stop().await;
     let rows = seen["data"].as_array().unwrap();
     let codes: Vec<_> = rows.iter().map(|row| row["problem"]["code"].as_str().unwrap_or("")).collect();
-    assert_eq!(&codes[1..6], ["invalid-request", "insufficient-funds", "wallet-not-found", "invalid-request", "invalid-request"]);
+    assert_eq!(
+        &codes[1..6],
+        ["invalid-request", "insufficient-funds", "wallet-not-found", "invalid-request", "invalid-request"]
+    );
     // Side by side, the three of wallet 1 take what there is: not all of 2.5, 8 and 7 can be.
     let paid: Vec<_> = rows.iter().filter(|row| row["status"] == "done").collect();
     assert!(!paid.is_empty() && paid.len() < 3, "{seen}");
@@ -170,7 +195,9 @@ async fn a_file_is_paid_line_by_line_and_a_bad_one_stops_no_other() {
     assert_eq!(entries.len(), paid.len());
     assert!(paid.iter().all(|row| entries.contains(&row["entry"])), "{history}");
     assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
-    for (body, status) in [("wallet,reference\n1,2\n", 422), ("wallet,amount\n", 422), (r#"{"payouts":[]}"#, 422)] {
+    for (body, status) in
+        [("wallet,reference\n1,2\n", 422), ("wallet,amount\n", 422), (r#"{"payouts":[]}"#, 422)]
+    {
         assert_eq!(house.send("POST", "/v1/payout-batches", body, None).await.status, status, "{body}");
     }
 }
