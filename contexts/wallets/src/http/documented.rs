@@ -69,11 +69,17 @@ pub(super) fn routes(routes: Routes<Wallets>) -> Routes<Wallets> {
 }
 
 /// A refusal in the source system's words.
-struct Told(Response);
+struct Told(Box<Response>);
 
 impl IntoResponse for Told {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
+    }
+}
+
+impl From<Outgoing> for Told {
+    fn from(refusal: Outgoing) -> Self {
+        Self(Box::new(refusal.into_response()))
     }
 }
 
@@ -104,7 +110,7 @@ impl Told {
         let text = text.unwrap_or_else(|| problem.detail.clone());
         let status = match problem.slug.status {
             status @ (503 | 409) => status,
-            500.. => return Self(Outgoing::from(problem).told_as(500, FAULT).into_response()),
+            500.. => return Outgoing::from(problem).told_as(500, FAULT).into(),
             _ => 400,
         };
         // A key that was used for another request is no answer of the source system's: it has no keys.
@@ -114,7 +120,7 @@ impl Told {
             let yes = axum::http::HeaderValue::from_static("true");
             response.headers_mut().insert("idempotency-replayed", yes);
         }
-        Self(response)
+        Self(Box::new(response))
     }
 }
 
@@ -122,8 +128,7 @@ impl Told {
 fn body<T>(payload: &Payload, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Told> {
     let empty: &[u8] = b"null";
     let bytes: &[u8] = if payload.bytes.is_empty() { empty } else { &payload.bytes };
-    let unreadable =
-        |problem| Told(detail(problem, 400, "There was an error parsing the body").into_response());
+    let unreadable = |problem| Told::from(detail(problem, 400, "There was an error parsing the body"));
     let bytes = fields::without_odd_numbers(bytes);
     let document = Document::parse(&bytes).map_err(unreadable)?;
     let reader = Reader::new();
@@ -134,7 +139,7 @@ fn body<T>(payload: &Payload, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -
         (_, faults) => {
             let problem = slugs::invalid("", "invalid-value", "is not as documented");
             let told = Outgoing::from(problem).told_as(422, faults.unwrap_or_default());
-            Err(Told(told.into_response()))
+            Err(told.into())
         }
     }
 }

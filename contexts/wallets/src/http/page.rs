@@ -52,9 +52,9 @@ pub fn statement(
     for line in lines {
         row(&mut html, line, asset);
     }
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<tr class=\"t\"><td colspan=\"6\">Closing balance<td class=\"n\">{}</tr></tbody></table></body></html>\n",
+        "<tr class=\"t\"><td colspan=\"6\">Closing balance<td class=\"n\">{}</tr></tbody></table></body></html>",
         amount_text(closing.posted, asset)
     );
     let headers = [

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 pub fn schemas() -> Vec<Schema> {
     let mut all = documented();
     all.extend(asked());
+    all.extend(asked_to_move());
     all.extend(told());
+    all.extend(told_of_movements());
     all
 }
 
@@ -101,6 +103,11 @@ fn asked() -> Vec<Schema> {
                 }),
             ),
         ),
+    ]
+}
+
+fn asked_to_move() -> Vec<Schema> {
+    vec![
         ("Movement", movement(&[], json!({}))),
         (
             "WalletTransfer",
@@ -216,8 +223,6 @@ fn line() -> Value {
 }
 
 fn told() -> Vec<Schema> {
-    let side =
-        json!({"type": ["object", "null"], "properties": {"wallet": whole("Which."), "balance": balance()}});
     let running = json!({"type": ["object", "null"], "properties": {
         "limit": text("What may leave."), "used": text("What has left."), "headroom": text("What may still leave."),
         "from": text("The period's first moment."), "to": text("The first moment after it.")
@@ -257,6 +262,13 @@ fn told() -> Vec<Schema> {
                 }),
             ),
         ),
+    ]
+}
+
+fn told_of_movements() -> Vec<Schema> {
+    let side =
+        json!({"type": ["object", "null"], "properties": {"wallet": whole("Which."), "balance": balance()}});
+    vec![
         ("ScheduledTransfer", scheduled()),
         ("ScheduledTransferList", list("ScheduledTransfer")),
         ("PayoutBatch", payouts()),

@@ -1,7 +1,9 @@
 //! What differs from run to run gets a name: ids `<acc1>`, `<ent1>` … in the order in which they appear, the same
-//! id always the same name; times `<time>`, request ids `<req>`, cursors `<cursor>`.
+//! id always the same name; times `<time>`, request ids `<req>`, cursors `<cursor>`, transaction numbers `<uuid>`.
 
-const PREFIXES: [&str; 5] = ["acc_", "ent_", "hold_", "req_", "key_"];
+const PREFIXES: [&str; 7] = ["acc_", "ent_", "hold_", "req_", "key_", "job_", "pay_"];
+/// Where the source system's routes show an entry's id, and the characters of a UUID.
+const NUMBER: (&str, usize) = ("\"transactionNumber\":\"", 36);
 /// Characters of an id after its prefix.
 const ID: usize = 26;
 /// `2026-11-21T09:00:00.000000Z`
@@ -26,6 +28,10 @@ impl Mask {
             } else if is_time(rest.as_bytes()) {
                 out.push_str("<time>");
                 TIME.len()
+            } else if rest.starts_with(NUMBER.0) {
+                out.push_str(NUMBER.0);
+                out.push_str("<uuid>");
+                (NUMBER.0.len() + NUMBER.1).min(rest.len())
             } else if let Some(cursor) = rest.strip_prefix("\"next_cursor\":\"") {
                 let length = cursor.find('"').unwrap_or(cursor.len());
                 self.cursor = cursor[..length].to_owned();
