@@ -70,10 +70,10 @@ async fn ten_thousand_transfers_among_few_wallets() {
     assert!(moved > 5_000, "{moved} of {}", CLIENTS * EACH);
     let before = balances(&house).await;
     assert_eq!(before.iter().sum::<i128>(), 50 * 100_000_000);
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
     let house = Arc::into_inner(house).unwrap().restart();
     assert_eq!(balances(&house).await, before);
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
 }
 
 /// Rows that do not say what the books say are found.
@@ -86,12 +86,12 @@ async fn verify_tells_what_was_done_past_the_wallets() {
     house.ok("POST", "/v1/accounts/wallets:2/freezes", r#"{"side":"both"}"#).await;
     let past = r#"{"postings":[{"account":"wallets:1","direction":"debit","amount":"1","currency":"UNIT"},{"account":"funding:wallets","direction":"credit","amount":"1","currency":"UNIT"}]}"#;
     house.ok("POST", "/v1/entries", past).await;
-    let found = wallets::verify(&house.wallets).await.unwrap().join("\n");
+    let found = house.wallets.verify().await.unwrap().join("\n");
     for expected in ["wallets:77 is no wallet's", "wallet 2: it is open and its account frozen"] {
         assert!(found.contains(expected), "{found}");
     }
     house.ok("POST", "/v1/wallets/1/withdrawals", r#"{"amount":"1","currency":"UNIT"}"#).await;
-    let found = wallets::verify(&house.wallets).await.unwrap().join("\n");
+    let found = house.wallets.verify().await.unwrap().join("\n");
     assert!(found.contains("says 100000000 and the books 200000000"), "{found}");
     // An account that is no wallet's is none to movements either.
     let answer = house.send("POST", "/resupplies", r#"{"walletId":77,"amount":1}"#, None).await;

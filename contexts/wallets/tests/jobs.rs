@@ -194,7 +194,7 @@ async fn a_file_is_paid_line_by_line_and_a_bad_one_stops_no_other() {
     let entries: Vec<_> = history["data"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
     assert_eq!(entries.len(), paid.len());
     assert!(paid.iter().all(|row| entries.contains(&row["entry"])), "{history}");
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
     for (body, status) in
         [("wallet,reference\n1,2\n", 422), ("wallet,amount\n", 422), (r#"{"payouts":[]}"#, 422)]
     {

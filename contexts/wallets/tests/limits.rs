@@ -65,7 +65,7 @@ async fn a_limit_counts_what_left_before_it_and_the_whole_running_period() {
     let house = house.restart();
     let set = house.ok("PUT", "/v1/wallets/1/limits", r#"{"month":"600","currency":"UNIT"}"#).await;
     assert_eq!(set["month"]["used"], "502.00000000");
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +86,7 @@ async fn holds_are_counted_when_they_are_captured() {
     );
     house.ok("POST", &path, r#"{"amount":"6","final":true}"#).await;
     assert_eq!(limits(&house, 1).await["day"]["headroom"], "0.00000000");
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
 }
 
 /// 32 clients race one limit.
@@ -133,7 +133,7 @@ async fn a_race_neither_passes_a_limit_nor_loses_of_it() {
     let rest = kernel::money::print_minor(cap - left, 8);
     assert!(left == cap || pay(&house, &rest).await.0 == 201);
     assert_eq!(pay(&house, "0.00000001").await, (422, "limit-exceeded".into()));
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
 }
 
 /// Limits that are set while money moves count all of it.
@@ -168,5 +168,5 @@ async fn limits_set_under_load_count_everything() {
         house.ok("PUT", "/v1/wallets/1/limits", r#"{"day":"10000","currency":"UNIT"}"#).await;
     }
     assert_eq!(limits(&house, 1).await["day"]["used"], format!("{paid}.00000000"));
-    assert_eq!(wallets::verify(&house.wallets).await.unwrap(), Vec::<String>::new());
+    assert_eq!(house.wallets.verify().await.unwrap(), Vec::<String>::new());
 }

@@ -48,13 +48,8 @@ pub struct BalanceSeen {
 impl Reading {
     /// The last record that counts at a moment. A time is final only once no group can still get it.
     pub async fn bound(&self, book: BookNo, when: When) -> Result<Bound, Problem> {
-        let head = || {
-            let books = self.shelf.view.books.read();
-            let head = &books[book.0 as usize];
-            Bound { seq: head.seq, position: head.newest }
-        };
         match when {
-            When::Now => Ok(head()),
+            When::Now => Ok(self.newest_bound(book)),
             When::Seq(seq) => {
                 self.await_seq(book, seq).await?;
                 if seq == 0 {
@@ -65,9 +60,16 @@ impl Reading {
             }
             When::Time(at) => {
                 self.await_time(at).await?;
-                self.bound_at(book, at, head()).map_err(|fault| unreadable(&fault))
+                self.bound_at(book, at, self.newest_bound(book)).map_err(|fault| unreadable(&fault))
             }
         }
+    }
+
+    /// The newest record that is durable.
+    pub fn newest_bound(&self, book: BookNo) -> Bound {
+        let books = self.shelf.view.books.read();
+        let head = &books[book.0 as usize];
+        Bound { seq: head.seq, position: head.newest }
     }
 
     /// Waits until every group that could have this time or an earlier one is durable.
