@@ -86,7 +86,7 @@ fn beside(data: &Path) -> PathBuf {
 /// Opens a copy and has every context compare its rows.
 async fn rows(copy: &DataDir, config: &Config) -> Result<Vec<String>, Failure> {
     let (house, _lock) = open(copy, config)?;
-    let findings = wallets::verify(&house.wallets).await;
+    let findings = house.wallets.verify().await;
     house.close();
     findings.map_err(|why| match why {
         wallets::Error::Refused(refusal) => Failure::Refused(refusal.to_string()),
