@@ -97,3 +97,25 @@ async fn verify_tells_what_was_done_past_the_wallets() {
     let answer = house.send("POST", "/resupplies", r#"{"walletId":77,"amount":1}"#, None).await;
     assert_eq!(answer.text, r#"{"detail":"Wallet id 77 not found"}"#);
 }
+
+/// A movement without limits reads no row: it works where there are none to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_limits_nothing_is_read_but_memory_and_the_books() {
+    let house = House::new();
+    house.clients(&["10", "10", "10"]).await;
+    house.ok("PUT", "/v1/wallets/3/limits", r#"{"day":"5","currency":"UNIT"}"#).await;
+    let transfer = |from: i64, to: i64| format!(r#"{{"walletFromId":{from},"walletToId":{to},"amount":1}}"#);
+    for (from, to) in [(1, 2), (2, 1), (3, 1)] {
+        house.ok("POST", "/transfers", &transfer(from, to)).await;
+    }
+    let rows = rusqlite::Connection::open(house.file()).unwrap();
+    for table in ["customers", "wallets", "limits", "usage"] {
+        rows.execute_batch(&format!("ALTER TABLE wallets_{table} RENAME TO gone_{table}")).unwrap();
+    }
+    for _ in 0..3 {
+        house.ok("POST", "/transfers", &transfer(1, 2)).await;
+        house.ok("POST", "/resupplies", r#"{"walletId":2,"amount":1}"#).await;
+    }
+    let limited = house.send("POST", "/transfers", &transfer(3, 1), None).await;
+    assert_eq!(limited.status, 503, "{}", limited.text);
+}

@@ -57,6 +57,11 @@ impl House {
         Self { wallets, ledger, clock, site, folder: Some(folder) }
     }
 
+    /// The file of rows.
+    pub fn file(&self) -> std::path::PathBuf {
+        self.folder.as_ref().unwrap().path().join("wallets.sqlite")
+    }
+
     /// Stops, and starts on the same directory.
     pub fn restart(mut self) -> Self {
         let folder = self.folder.take().unwrap();
