@@ -190,7 +190,8 @@ impl Wallets {
             return Ok(None);
         };
         let limits = limits.filter(|limits| limits.day.is_some() || limits.month.is_some()).map(Arc::new);
-        let standing = Standing { settings_at, of: (tenant.clone(), no), asset, limits };
+        let standing =
+            Standing { settings_at, of: (tenant.clone(), no), asset, limits, counts_from: Arc::default() };
         self.standings.put(account, standing.clone());
         Ok(Some((account, standing)))
     }

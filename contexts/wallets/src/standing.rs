@@ -9,6 +9,7 @@ use ledger::books::model::AssetNo;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 /// Wallets kept in each of two generations: about 20 MB, and a busy day of a large installation.
 const KEPT: usize = 100_000;
@@ -24,6 +25,8 @@ pub struct Standing {
     pub asset: AssetNo,
     /// What may leave it; none for no limit.
     pub limits: Option<Arc<Limits>>,
+    /// Start of the shortest running period in which every count is known to have its row; 0 for none.
+    pub counts_from: Arc<AtomicI64>,
 }
 
 #[derive(Default)]
@@ -66,6 +69,7 @@ mod tests {
             of: (Tenant::default(), WalletNo(1)),
             asset: AssetNo(0),
             limits: None,
+            counts_from: Arc::default(),
         };
         standings.put(AccountNo(0), standing(7));
         assert!(standings.get(AccountNo(0), 7).is_some());

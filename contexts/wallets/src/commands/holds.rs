@@ -79,7 +79,7 @@ impl Wallets {
         view: View,
     ) -> Result<MoneyUnit<ledger::Ledger>, Error> {
         let book = self.ledger.book(&by.tenant).await?;
-        let mut found = self.find(&by.tenant, book, order.movement, order.asset.0).await?;
+        let mut found = self.find(&by.tenant, book, order.movement, order.asset.0, true).await?;
         found.running.clear();
         let holds = |asset| self.ledger.reading.asset(book, asset).code;
         let agreed = rules::movement(&found, order.movement, order.amount, order.asset, holds)?;

@@ -13,6 +13,7 @@ use ledger::books::model::{AssetNo, BookNo};
 use ledger::command::{Command as Entry, Request};
 use ledger::journal::unit::Fact;
 use platform_store::unit::{Answered, Change, Command, MoneyUnit};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// A movement that is asked for.
 #[derive(Clone, Debug)]
@@ -33,23 +34,40 @@ impl Wallets {
     /// Moves money; `view` makes the answer.
     pub async fn move_money(&self, by: &Caller, order: &Order, view: View) -> Result<Answered, Error> {
         self.again(|| {
-            self.store.once_money(by, &order.command, || self.movement(by, order, view, |_| Vec::new()))
+            let again = AtomicBool::new(false);
+            async move {
+                let make = || {
+                    let fresh = again.swap(true, Ordering::Relaxed);
+                    self.movement(by, order, view, |_| Vec::new(), fresh)
+                };
+                self.store.once_money(by, &order.command, make).await
+            }
         })
         .await
     }
 
-    /// The unit of a movement, and the changes that go with the entry of this id.
+    /// The unit of a movement, and the changes that go with the entry of this id. What a limit has left is judged by
+    /// the unit's guard; unless it is to be read `fresh`, a first try goes without it, and a refusal reads it.
     pub(crate) async fn movement(
         &self,
         by: &Caller,
         order: &Order,
         view: View,
         changes: impl FnOnce(Id) -> Vec<Change>,
+        fresh: bool,
     ) -> Result<MoneyUnit<Ledger>, Error> {
         let book = self.ledger.book(&by.tenant).await?;
-        let found = self.find(&by.tenant, book, order.movement, order.asset.0).await?; // read
+        let found = self.find(&by.tenant, book, order.movement, order.asset.0, fresh).await?; // read
         let holds = |asset| self.ledger.reading.asset(book, asset).code;
-        let agreed = rules::movement(&found, order.movement, order.amount, order.asset, holds)?; // decide
+        let decide = |found: &Found| {
+            rules::movement(found, order.movement, order.amount, order.asset, holds) // decide
+        };
+        let agreed = match decide(&found) {
+            Err(_) if !fresh => {
+                decide(&self.find(&by.tenant, book, order.movement, order.asset.0, true).await?)?
+            }
+            decided => decided?,
+        };
         let (funding, opening) = self.funding(book, order.movement);
         let entry = postings::entry(&agreed, &order.words, &funding);
         let request = self.ledger.request(None, None, Entry::PostEntry(entry));
@@ -76,6 +94,7 @@ impl Wallets {
         book: BookNo,
         movement: Movement,
         asset: AssetNo,
+        fresh: bool,
     ) -> Result<Found, Error> {
         let source = match movement.source() {
             Some(wallet) => self.standing(tenant, book, wallet).await?,
@@ -86,20 +105,48 @@ impl Wallets {
             None => None,
         };
         let limits = source.as_ref().and_then(|(_, standing)| standing.limits.clone());
+        let counts_from =
+            source.as_ref().map(|(_, standing)| standing.counts_from.clone()).unwrap_or_default();
         let source = source.map(|(account, standing)| standing.place(account));
         let target = target.map(|(account, standing)| standing.place(account));
-        let running = match (&limits, source) {
-            (Some(limits), Some(source)) => self.running(tenant, source, limits).await?,
-            _ => Vec::new(),
+        let (running, presumed) = match (&limits, source) {
+            (Some(limits), Some(source)) => {
+                self.running_or_presumed(tenant, source, limits, &counts_from, fresh).await?
+            }
+            _ => (Vec::new(), false),
         };
         // The books refuse what is not covered themselves; only what comes after that needs to know before.
         let missing = movement.target().is_some() && target.is_none();
-        let ordered = missing || !running.is_empty() || target.is_some_and(|target| target.asset != asset);
+        let counted = !running.is_empty() && !presumed;
+        let ordered = missing || counted || target.is_some_and(|target| target.asset != asset);
         let available = match source.filter(|_| ordered) {
             Some(source) => Some(self.balance(book, &source).await?.available),
             None => None,
         };
         Ok(Found { source, target, available, running })
+    }
+
+    /// Limits in their running periods. Where every count has its row already, it is presumed that nothing is used:
+    /// the guard knows better, and a command that it stops reads. Whether that was presumed.
+    async fn running_or_presumed(
+        &self,
+        tenant: &Tenant,
+        source: Place,
+        limits: &Limits,
+        counts_from: &AtomicI64,
+        fresh: bool,
+    ) -> Result<(Vec<Running>, bool), Error> {
+        let periods = rules::running(limits, self.now());
+        let first = periods.first().map_or(0, |(period, _)| period.start.0);
+        if !fresh && first != 0 && counts_from.load(Ordering::Relaxed) == first {
+            let unused = |(period, cap)| Running { period, cap, used: Some(0) };
+            return Ok((periods.into_iter().map(unused).collect(), true));
+        }
+        let running = self.running(tenant, source, limits).await?;
+        if running.iter().all(|running| running.used.is_some()) {
+            counts_from.store(first, Ordering::Relaxed);
+        }
+        Ok((running, false))
     }
 
     /// Limits in their running periods, with what is used of them.

@@ -65,7 +65,7 @@ impl Wallets {
     ) -> Result<(), Error> {
         let order = self.payout_order(&by.tenant, line).await?;
         let book = self.ledger.book(&by.tenant).await?;
-        let found = self.find(&by.tenant, book, order.movement, order.asset.0).await?;
+        let found = self.find(&by.tenant, book, order.movement, order.asset.0, true).await?;
         let (wallet, Some(source)) = (order.movement.source().unwrap_or(0), found.source) else {
             return Err(Refusal::JobNotFound.into());
         };
@@ -213,7 +213,7 @@ impl Wallets {
                         store::payout_done(&job.tenant, batch, line, entry),
                     ]
                 };
-                self.movement(by, order, |_| Vec::new(), end).await
+                self.movement(by, order, |_| Vec::new(), end, true).await
             })
         })
         .await

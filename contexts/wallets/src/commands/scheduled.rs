@@ -137,7 +137,7 @@ impl Wallets {
                     let result = json!({"entry": entry.show(prefix::ENTRY)}).to_string();
                     vec![job_end(job, Status::Done, &result, self.now())]
                 };
-                self.movement(by, order, |_| Vec::new(), end).await
+                self.movement(by, order, |_| Vec::new(), end, true).await
             })
         })
         .await
