@@ -59,9 +59,17 @@ fn copy_instant(
     let mut listed = serde_json::Map::new();
     for part in of_kind(PartKind::Journal) {
         let mut turn = |turn: Turn| match turn {
-            Turn::CaughtUp => platform_store::hold(files.iter().cloned()).map(|still| held = Some(still)),
+            Turn::CaughtUp => platform_store::hold(files.iter().cloned()).and_then(|still| {
+                let cursor = still.cursor();
+                held = Some(still);
+                cursor
+            }),
             Turn::Ended => {
-                held.take().map_or(Ok(()), |still| still.snapshot().map(|taken| instant = Some(taken)))
+                let taken = held.take().map(platform_store::Held::snapshot).transpose();
+                taken.map(|taken| {
+                    instant = taken;
+                    0
+                })
             }
         };
         let mut turn = |at| turn(at).map_err(std::io::Error::other);

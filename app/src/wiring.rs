@@ -71,7 +71,7 @@ impl Part {
     pub fn copy(&self, from: &Path, to: &Path, output: Output) -> Result<(), Failure> {
         match self.kind {
             PartKind::Rows => Ok(platform_store::backup_file(from, to)?),
-            PartKind::Journal => copy_journal(from, to, output, &mut |_| Ok(())).map(drop),
+            PartKind::Journal => copy_journal(from, to, output, &mut |_| Ok(0)).map(drop),
         }
     }
 
@@ -286,7 +286,7 @@ pub fn copy_journal(
     from: &Path,
     to: &Path,
     output: Output,
-    turn: &mut dyn FnMut(Turn) -> std::io::Result<()>,
+    turn: &mut dyn FnMut(Turn) -> std::io::Result<u64>,
 ) -> Result<Value, Failure> {
     let disk = |path: &Path| RealDisk::try_new(path).map_err(Failure::path("opening", path));
     let source: Arc<dyn Disk> = Arc::new(disk(from)?);

@@ -129,14 +129,16 @@ impl Books for Ledger {
 }
 
 impl Awaited for Ledger {
-    async fn await_rows(&self, context: &'static str, position: u64) {
+    async fn await_rows(&self, context: &'static str, position: u64) -> bool {
         let view = &self.engine().view;
         let mut watch = view.watch();
         while view.held_from(Some(context)).is_some_and(|held| held <= position) {
-            if watch.changed().await.is_err() {
-                return;
+            let poisoned = watch.borrow_and_update().poisoned;
+            if poisoned || watch.changed().await.is_err() {
+                return false;
             }
         }
+        true
     }
 
     async fn commit(&self, unit: Deciding<Self>) -> Told {

@@ -153,7 +153,7 @@ fn a_snapshot_further_on_shows_that_the_journal_lost_its_end() {
     assert!(fault.to_string().contains(&name), "{fault}");
     let elsewhere = tempfile::tempdir().unwrap();
     let to = RealDisk::try_new(elsewhere.path()).unwrap();
-    let fault = copy(&disk, &to, &mut |_| {}, &mut |_| Ok(())).expect_err("a copy would hide the loss");
+    let fault = copy(&disk, &to, &mut |_| {}, &mut |_| Ok(0)).expect_err("a copy would hide the loss");
     assert!(fault.to_string().contains("a copy would hide it"), "{fault}");
     std::fs::remove_file(directory.path().join(&name)).unwrap();
     recover(&disk, &RandomIds).unwrap();

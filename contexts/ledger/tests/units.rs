@@ -275,3 +275,28 @@ async fn a_file_that_is_missing_or_of_another_journal_stops_the_start() {
     let foreign = start(&other.path().join("pots.sqlite")).unwrap_err();
     assert!(foreign.contains("another journal"), "{foreign}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_waits_for_rows_and_nobody_waits_for_what_never_comes() {
+    use platform_store::books::Awaited as _;
+    use std::time::Duration;
+    let folder = tempfile::tempdir().unwrap();
+    let house = furnished(folder.path(), 100).await;
+    let book = house.ledger.book(&Tenant::default()).await.unwrap();
+    let reading = &house.ledger.reading;
+    let head = reading.head_seq(book);
+    let newest = reading.feed(book, head - 1, 1).unwrap().remove(0);
+    let (view, short) = (house.ledger.engine().view.clone(), Duration::from_millis(20));
+    view.hold("other", newest.position);
+    assert!(reading.feed(book, head - 1, 1).unwrap().is_empty());
+    assert!(!reading.await_shown(book, head, short).await);
+    assert!(reading.await_shown(book, head - 1, short).await);
+    assert!(house.ledger.await_rows("pots", newest.position).await, "it is another context's");
+    view.release("other");
+    assert!(reading.await_shown(book, head, short).await);
+    view.hold("pots", newest.position);
+    view.poison();
+    let long = Duration::from_secs(60);
+    assert!(!reading.await_shown(book, head, long).await, "it will not be shown any more");
+    assert!(!house.ledger.await_rows("pots", newest.position).await);
+}

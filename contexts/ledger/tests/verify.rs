@@ -532,7 +532,7 @@ async fn beside_a_live_engine_it_is_verified_and_copied() {
             frames = report.frames;
             let copied = tempfile::tempdir().unwrap();
             let target = disk(copied.path());
-            let done = copy(&disk(&path), &*target, &mut |_| {}, &mut |_| Ok(())).unwrap().unwrap();
+            let done = copy(&disk(&path), &*target, &mut |_| {}, &mut |_| Ok(0)).unwrap().unwrap();
             assert_eq!(check(&target, &mut |_| {}).unwrap(), done);
             let copy = verified(copied.path());
             assert_eq!(told(&copy), "");
@@ -554,11 +554,11 @@ async fn beside_a_live_engine_it_is_verified_and_copied() {
 #[test]
 fn a_copy_of_nothing_is_nothing_and_a_damaged_one_is_told() {
     let (empty, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    assert_eq!(copy(&disk(empty.path()), &*disk(target.path()), &mut |_| {}, &mut |_| Ok(())).unwrap(), None);
+    assert_eq!(copy(&disk(empty.path()), &*disk(target.path()), &mut |_| {}, &mut |_| Ok(0)).unwrap(), None);
     assert!(check(&disk(target.path()), &mut |_| {}).is_err());
     let source = tempfile::tempdir().unwrap();
     forge::write(source.path(), &GROUPS);
-    copy(&disk(source.path()), &*disk(target.path()), &mut |_| {}, &mut |_| Ok(())).unwrap().unwrap();
+    copy(&disk(source.path()), &*disk(target.path()), &mut |_| {}, &mut |_| Ok(0)).unwrap().unwrap();
     let mut bytes = std::fs::read(first_segment(target.path())).unwrap();
     let text = bytes.windows(12).position(|window| window == b"secret words").unwrap();
     bytes[text] ^= 1;

@@ -74,6 +74,7 @@ CREATE TABLE store_jobs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX store_jobs_due ON store_jobs (due) WHERE due IS NOT NULL;
+CREATE INDEX store_jobs_urgent ON store_jobs (priority DESC, due, id) WHERE due IS NOT NULL;
 CREATE INDEX store_jobs_tenant ON store_jobs (tenant, kind, id);
 
 -- Next numbers that are handed out in blocks.

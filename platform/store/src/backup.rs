@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Looks for a lock before a hold gives up: half a minute of them.
+const HOLD_TRIES: i32 = 30_000;
+
 /// Copies a file that may be in use, by this process or another, to a path where nothing is yet.
 /// The copy is one moment's state, synced and checked; a copy that failed half way is removed.
 pub fn backup_file(from: &Path, to: &Path) -> Result<(), Error> {
@@ -27,11 +30,19 @@ pub struct Held(Vec<(PathBuf, Connection)>);
 /// One instant of several files, however they go on.
 pub struct Instant(Vec<(PathBuf, Connection)>);
 
+/// Looks for a writer's lock again shortly, half a minute long.
+fn look_again(tries: i32) -> bool {
+    std::thread::sleep(Duration::from_micros(if tries < 1_000 { 50 } else { 1_000 }));
+    tries < HOLD_TRIES
+}
+
 /// Holds files still, in this order. They may be in use; a writer waits a few seconds at most.
 pub fn hold(paths: impl IntoIterator<Item = PathBuf>) -> Result<Held, Error> {
     assert_version();
     let held = paths.into_iter().map(|path| {
-        let connection = open(&path)?;
+        let mut connection = open(&path)?;
+        // A busy writer leaves the lock for microseconds: SQLite's own waiting looks every tenth of a second.
+        connection.busy_handler(Some(look_again)).map_err(Error::sqlite("waiting for a writer"))?;
         let begun = connection.execute_batch("BEGIN IMMEDIATE");
         begun.map_err(Error::sqlite(format!("holding {} still", path.display())))?;
         Ok((path, connection))
@@ -40,6 +51,19 @@ pub fn hold(paths: impl IntoIterator<Item = PathBuf>) -> Result<Held, Error> {
 }
 
 impl Held {
+    /// Up to where in the journal the files have come: the largest of their cursors, 0 for none.
+    pub fn cursor(&self) -> Result<u64, Error> {
+        let mut largest = 0;
+        for (_, connection) in &self.0 {
+            let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'store_cursor'";
+            if connection.query_row(there, [], |row| row.get::<_, i64>(0))? > 0 {
+                let query = "SELECT coalesce(max(position), 0) FROM store_cursor";
+                largest = largest.max(connection.query_row(query, [], |row| row.get::<_, i64>(0))?);
+            }
+        }
+        Ok(u64::try_from(largest).unwrap_or(0))
+    }
+
     /// Opens a snapshot of every file, then lets the writers go on.
     pub fn snapshot(self) -> Result<Instant, Error> {
         let opened = self.0.iter().map(|(path, _)| {

@@ -140,8 +140,9 @@ pub trait Books: Send + Sync + 'static {
 
 /// Books whose commits can be awaited: what `once` needs besides.
 pub trait Awaited: Books {
-    /// Waits until the rows of a unit of this context, whose record stands here, are committed.
-    fn await_rows(&self, context: &'static str, position: u64) -> impl Future<Output = ()> + Send;
+    /// Waits until the rows of a unit of this context, whose record stands here, are committed. False if they will
+    /// not be before the next start.
+    fn await_rows(&self, context: &'static str, position: u64) -> impl Future<Output = bool> + Send;
 
     /// Decides a unit without rows and waits until it is durable.
     fn commit(&self, unit: Deciding<Self>) -> impl Future<Output = Verdict> + Send;

@@ -2,6 +2,7 @@
 
 use crate::connection::{Access, connect};
 use crate::error::Error;
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,10 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Looks without a change after which the pause grows.
 const CALM: u32 = 50;
+/// Frames of a log that is begun anew: 64 MB.
+const LONG_FRAMES: i64 = 16_384;
+/// How long beginning it anew may wait for others.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Pause while nothing changes.
 const CALM_PAUSE: Duration = Duration::from_secs(1);
 
@@ -26,6 +31,7 @@ impl Checkpointer {
     pub fn start(path: &Path) -> Result<Self, Error> {
         let connection = connect(path, Access::Write)?;
         connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+        connection.busy_timeout(PATIENCE)?;
         let ends = Arc::new(AtomicBool::new(false));
         let (flag, path) = (ends.clone(), path.to_owned());
         let work = move || {
@@ -34,12 +40,10 @@ impl Checkpointer {
                 std::thread::park_timeout(if calm > CALM { CALM_PAUSE } else { PAUSE });
                 let now = connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).ok();
                 calm = if now == version { calm + 1 } else { 0 };
-                if calm == 0 || calm == 1 {
-                    // Busy is no fault: the next look goes on.
-                    if let Err(fault) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-                    {
-                        tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
-                    }
+                if calm <= 1
+                    && let Err(fault) = copy(&connection)
+                {
+                    tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
                 }
                 version = now;
             }
@@ -49,6 +53,17 @@ impl Checkpointer {
             .map_err(|source| Error::Io { doing: "starting the checkpoint's thread".into(), source })?;
         Ok(Self { ends, thread: Some(thread) })
     }
+}
+
+/// Copies what there is; a log that has grown long is begun anew, for which the writer waits a moment: while it
+/// commits without a pause, nothing else ever lets the log start over.
+fn copy(connection: &Connection) -> rusqlite::Result<()> {
+    let frames: i64 = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
+    if frames > LONG_FRAMES {
+        // Busy readers are no fault: the next look tries again.
+        connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 impl Drop for Checkpointer {

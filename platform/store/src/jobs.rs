@@ -10,8 +10,6 @@ use kernel::{Id, Tenant, Timestamp};
 use rusqlite::{Row, params};
 use std::sync::Arc;
 
-/// Attempts after which a job counts as failed.
-pub const MAX_ATTEMPTS: i64 = 12;
 /// Pause after the first failed attempt; each further one doubles it.
 const FIRST_PAUSE_US: i64 = 1_000_000;
 /// Longest pause between attempts.
@@ -113,12 +111,10 @@ pub fn job_end(job: &Job, status: Status, outcome: &str, at: Timestamp) -> Chang
     Change::one(update, values)
 }
 
-/// Puts a waiting job off after a failed attempt, or gives it up after the last.
+/// Puts a waiting job off after a failed attempt. It is tried for ever, with pauses that grow: only its handler knows
+/// what giving up means.
 pub fn job_put_off(job: &Job, why: &str, at: Timestamp) -> Change {
     let attempts = job.attempts + 1;
-    if attempts >= MAX_ATTEMPTS {
-        return job_end(job, Status::Failed, why, at);
-    }
     let pause_us = (FIRST_PAUSE_US << job.attempts.clamp(0, 20)).min(LONGEST_PAUSE_US);
     let update = "UPDATE store_jobs SET attempts = ?3, due = ?4, last_error = ?5 WHERE tenant = ?1 AND id = ?2 AND status = 'waiting'";
     let values: [Value; 5] = [
@@ -134,7 +130,7 @@ pub fn job_put_off(job: &Job, why: &str, at: Timestamp) -> Change {
 /// Waiting jobs of all tenants that are due, the most urgent first. The house asks, for every tenant.
 pub fn job_list_due(reader: &Reader<'_>, now: Timestamp, limit: usize) -> Result<Vec<Job>, Error> {
     let query = format!(
-        "SELECT {COLUMNS} FROM store_jobs WHERE due IS NOT NULL AND due <= ?1
+        "SELECT {COLUMNS} FROM store_jobs INDEXED BY store_jobs_urgent WHERE due IS NOT NULL AND due <= ?1
          ORDER BY priority DESC, due, id LIMIT ?2"
     );
     reader.rows(&query, params![now.0, limit as i64], job_of)

@@ -19,6 +19,8 @@ use tokio::task::{self, JoinSet};
 const ABREAST: usize = 64;
 /// How often the table is looked at though nobody said that it changed and nothing is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A job is not run again within this time of its last end.
+const REST_US: i64 = 1_000_000;
 /// Pause after the table could not be read.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,10 +43,14 @@ pub async fn run_jobs<B: Awaited>(
     let mut running: JoinSet<()> = JoinSet::new();
     // By task, so that a job whose handler panicked is free again too.
     let mut taken: HashMap<task::Id, u128> = HashMap::new();
+    // Jobs that ended a moment ago: one that is still due then was neither ended nor put off, and is not run at once.
+    let mut rested: HashMap<u128, i64> = HashMap::new();
     while !*stop.borrow() {
         while let Some(ended) = running.try_join_next_with_id() {
-            taken.remove(&ended.map_or_else(|panic| panic.id(), |(id, ())| id));
+            rest(&mut taken, &mut rested, &store, ended);
         }
+        let since_us = store.clock().monotonic_us() - REST_US;
+        rested.retain(|_, ended_us| *ended_us > since_us);
         let now = store.clock().now();
         let found: Result<Vec<Job>, Error> =
             store.read(move |reader| job_list_due(reader, now, ABREAST * 2)).await;
@@ -54,7 +60,7 @@ pub async fn run_jobs<B: Awaited>(
         });
         let busy = !due.is_empty();
         let room = ABREAST.saturating_sub(running.len());
-        let held: HashSet<u128> = taken.values().copied().collect();
+        let held: HashSet<u128> = taken.values().chain(rested.keys()).copied().collect();
         for job in due.into_iter().filter(|job| !held.contains(&job.id.0)).take(room) {
             let id = job.id.0;
             taken.insert(running.spawn(run_one(store.clone(), handler.clone(), job)).id(), id);
@@ -68,12 +74,25 @@ pub async fn run_jobs<B: Awaited>(
             },
             () = wake.notified() => {}
             Some(ended) = running.join_next_with_id() => {
-                taken.remove(&ended.map_or_else(|panic| panic.id(), |(id, ())| id));
+                rest(&mut taken, &mut rested, &store, ended);
             }
             () = tokio::time::sleep(pause) => {}
         }
     }
     while running.join_next().await.is_some() {}
+}
+
+/// A task ended, or panicked.
+fn rest<B: Awaited>(
+    taken: &mut HashMap<task::Id, u128>,
+    rested: &mut HashMap<u128, i64>,
+    store: &UnitStore<B>,
+    ended: Result<(task::Id, ()), task::JoinError>,
+) {
+    let id = ended.map_or_else(|panic| panic.id(), |(id, ())| id);
+    if let Some(job) = taken.remove(&id) {
+        rested.insert(job, store.clock().monotonic_us());
+    }
 }
 
 async fn pause<B: Awaited>(store: &UnitStore<B>, now: Timestamp) -> Duration {

@@ -63,7 +63,7 @@ async fn journal_read(
         return Ok(event_stream(ledger, book, last.unwrap_or(after), ending));
     }
     if wait > 0 {
-        let news = ledger.reading.await_seq_for(book, after.saturating_add(1), Duration::from_secs(wait));
+        let news = ledger.reading.await_shown(book, after.saturating_add(1), Duration::from_secs(wait));
         tokio::select! {
             _ = news => {}
             () = ending.begun() => {}
@@ -88,7 +88,7 @@ fn event_stream(ledger: Ledger, book: BookNo, after: u64, ending: Ending) -> Res
     let events = futures_util::stream::unfold(
         (ledger, after, ending),
         move |(ledger, after, mut ending)| async move {
-            let news = ledger.reading.await_seq_for(book, after.saturating_add(1), KEEP_ALIVE);
+            let news = ledger.reading.await_shown(book, after.saturating_add(1), KEEP_ALIVE);
             let found = tokio::select! {
                 found = news => found,
                 () = ending.begun() => return None,

@@ -53,12 +53,13 @@ pub enum Turn {
 }
 
 /// Copies the journal of one directory into another, which is empty. `None` where there is no journal.
-/// Between its two turns it copies no more than what was written while others were being held still.
+/// Its first turn answers how far it has to come at least; it ends at the first frame there, or where nothing more
+/// is written.
 pub fn copy(
     from: &Arc<dyn Disk>,
     to: &dyn Disk,
     progress: &mut dyn FnMut(Progress),
-    turn: &mut dyn FnMut(Turn) -> io::Result<()>,
+    turn: &mut dyn FnMut(Turn) -> io::Result<u64>,
 ) -> io::Result<Option<Copied>> {
     let Some((segments, identity)) = Segments::open(from.clone())? else { return Ok(None) };
     // Its names say how far the journal was durable before the copy began.
@@ -66,14 +67,16 @@ pub fn copy(
     let mut follower = Follower::new(&segments, nothing().place);
     let mut target: Option<Target> = None;
     let mut frames = 0;
-    let mut caught_up = false;
+    let mut least = None;
     loop {
-        match (follower.advance()?, caught_up) {
+        if least.is_some_and(|least| follower.place().position >= least) {
+            break;
+        }
+        match (follower.advance()?, least) {
             (None, _) => {}
-            (Some(_), true) => break,
-            (Some(_), false) => {
-                turn(Turn::CaughtUp)?;
-                caught_up = true;
+            (Some(_), Some(_)) => break,
+            (Some(_), None) => {
+                least = Some(turn(Turn::CaughtUp)?);
                 continue;
             }
         }

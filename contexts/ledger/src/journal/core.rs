@@ -52,6 +52,8 @@ pub struct Core {
     pub(super) waiters: Vec<Waiter>,
     pub(super) waiting_units: Vec<Waiting>,
     pub(super) beginning: Option<Box<Beginning>>,
+    /// A writer stands still until the group being filled is durable.
+    pub(super) writer_waits: bool,
     pub(super) publication: Publication,
     pub(super) shown: (usize, usize, usize),
     pub(super) scratch: Vec<u8>,
@@ -91,6 +93,7 @@ impl Core {
             waiters: Vec::new(),
             waiting_units: Vec::new(),
             beginning: None,
+            writer_waits: false,
             publication: Publication::default(),
             shown,
             scratch: Vec::new(),

@@ -11,6 +11,7 @@ use super::unit::{Beginning, Decided, Fact, Then, UnitDone, UnitJob, UnitReply, 
 use crate::decide::{Moment, Stop, decide};
 use crate::effect::{Decision, Effect};
 use crate::refusal::{LEDGER_UNAVAILABLE, Refusal};
+use hashbrown::HashSet;
 use kernel::{Problem, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ impl Core {
         match job.reply.take() {
             Some(UnitReply::Now(reply)) => {
                 let upto = self.newest_byte();
+                self.writer_waits = true;
                 let _ = reply.send(Decided { verdict, upto });
             }
             Some(UnitReply::Durable(reply)) => self.waiting_units.push(Waiting { reply, verdict }),
@@ -196,8 +198,9 @@ impl Core {
             }
         }
         // A unit's command may bring an id or ref of its own, but none that was used: what repeats is the key.
+        let mut inside = HashSet::new();
         for (namespace, hash) in job.requests.iter().flat_map(|request| self.names(job.book, request)) {
-            if self.lookup.find(hash).map_err(fault)?.is_some() {
+            if !inside.insert(hash) || self.lookup.find(hash).map_err(fault)?.is_some() {
                 let refusal = Refusal::KeyInBatch { namespace };
                 return Err(Stopped::refusal(&refusal, &self.state, job.book));
             }

@@ -189,7 +189,7 @@ impl Core {
 
     /// Whether somebody waits for the group being filled.
     pub fn is_awaited(&self) -> bool {
-        !self.waiters.is_empty() || !self.waiting_units.is_empty()
+        !self.waiters.is_empty() || !self.waiting_units.is_empty() || self.writer_waits
     }
 
     /// Bytes in the group being filled.
@@ -200,6 +200,7 @@ impl Core {
     /// Closes the group and starts the next one behind it.
     pub fn hand_over(&mut self) -> Handed {
         self.show_new();
+        self.writer_waits = false;
         let contents = std::mem::take(&mut self.lookup.contents);
         self.lookup.contents.records.reserve(contents.records.len().min(1 << 20));
         let (extent, zeros) = if contents.count == 0 { (0, Vec::new()) } else { extent(&contents) };

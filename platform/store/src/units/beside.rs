@@ -97,22 +97,28 @@ pub(super) fn first_answer(
     }))
 }
 
-/// Fields of a command as bytes: name and value, each ended by a zero byte. No text here holds one.
+/// Fields of a command as bytes: name and value, each with its length (4, little endian) before it.
 pub fn encode_fields(fields: &[(&'static str, String)]) -> Vec<u8> {
     let mut out = Vec::new();
     for part in fields.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
-        out.extend(part.bytes().filter(|byte| *byte != 0));
-        out.push(0);
+        out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        out.extend_from_slice(part.as_bytes());
     }
     out
 }
 
-/// Fields from bytes.
-pub fn decode_fields(bytes: &[u8]) -> Vec<(String, String)> {
-    let mut parts = bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
+/// Fields from bytes; what does not read is left out, and differs from anything that is asked.
+pub fn decode_fields(mut bytes: &[u8]) -> Vec<(String, String)> {
     let mut fields = Vec::new();
-    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-        fields.push((name, value));
+    while let Some(name) = text(&mut bytes) {
+        fields.push((name, text(&mut bytes).unwrap_or_default()));
     }
     fields
+}
+
+fn text(rest: &mut &[u8]) -> Option<String> {
+    let (length, behind) = rest.split_first_chunk()?;
+    let (text, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *rest = behind;
+    String::from_utf8(text.to_vec()).ok()
 }

@@ -327,6 +327,13 @@ impl Committer {
     fn changed_rows(&mut self, change: &Change) -> rusqlite::Result<usize> {
         let shape = self.shapes.of(&self.connection, change.sql)?;
         let mut statement = self.connection.prepare_cached(&shape.sql)?;
+        let columns = statement.column_count();
+        assert_eq!(
+            columns,
+            shape.table.columns.len(),
+            "{}: a generated column is not redone",
+            shape.table.name
+        );
         let mut rows = statement.query(rusqlite::params_from_iter(&change.values))?;
         let mut count = 0;
         while let Some(row) = rows.next()? {

@@ -21,6 +21,8 @@ const MAX_WAITING: usize = 16_384;
 const GROUP: usize = 512;
 /// How often an idle file looks whether the journal went on without it.
 const IDLE: Duration = Duration::from_secs(1);
+/// The same, in microseconds, for one that is never idle.
+const LOOK_US: i64 = 1_000_000;
 /// Journal behind the file's cursor that a start would have to look through: beyond this the cursor follows.
 const FOLLOW_BYTES: u64 = 16 << 20;
 /// A COMMIT that takes longer than this counts as failed: the disk is not one to build on.
@@ -79,8 +81,16 @@ impl<B: Books> Desk<B> {
         let shared = Arc::new(Shared { queue, wake: Condvar::new() });
         let context = committer.context();
         let owner = Owner { committer, books, clock, shared: shared.clone(), stopped: false };
+        let left = shared.clone();
         let work = move || {
             let ended = catch_unwind(AssertUnwindSafe(|| owner.run()));
+            // Nobody waits for a thread that is gone: dropped replies say that the outcome is not known.
+            let unread = {
+                let mut queue = left.queue.lock();
+                queue.closing = true;
+                std::mem::take(&mut queue.tasks)
+            };
+            drop(unread);
             match ended {
                 Ok(Ok(())) => {}
                 Ok(Err(fatal)) => on_fatal(&fatal.to_string()),
@@ -150,7 +160,13 @@ fn tell<V>(reply: oneshot::Sender<Reply<V>>, what: Reply<V>) {
 
 impl<B: Books> Owner<B> {
     fn run(mut self) -> Result<(), Fatal> {
+        let mut looked_us = self.clock.monotonic_us();
         loop {
+            let now_us = self.clock.monotonic_us();
+            if now_us - looked_us > LOOK_US {
+                looked_us = now_us;
+                self.follow(FOLLOW_BYTES)?;
+            }
             let task = {
                 let mut queue = self.shared.queue.lock();
                 if queue.tasks.is_empty() && !queue.closing {
@@ -159,11 +175,7 @@ impl<B: Books> Owner<B> {
                 match queue.tasks.pop_front() {
                     Some(task) => task,
                     None if queue.closing => break,
-                    None => {
-                        drop(queue);
-                        self.follow(FOLLOW_BYTES)?;
-                        continue;
-                    }
+                    None => continue,
                 }
             };
             match task {

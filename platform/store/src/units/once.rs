@@ -162,10 +162,11 @@ impl<B: Awaited> UnitStore<B> {
         F: Future<Output = Result<MoneyUnit<B>, E>>,
         E: From<Stopped>,
     {
-        if let Some(first) = self.first_money(by, command).await {
-            return first.map_err(E::from);
-        }
         for _ in 0..TRIES {
+            // Each time: a guard may have failed because the first of two retries was done meanwhile.
+            if let Some(first) = self.first_money(by, command).await {
+                return first.map_err(E::from);
+            }
             let unit = match make().await {
                 Ok(unit) => unit,
                 Err(refused) => {
@@ -181,7 +182,10 @@ impl<B: Awaited> UnitStore<B> {
                 Err(stopped) => return Err(stopped.into()),
             }
         }
-        Err(Stopped::Unanswered(contention()).into())
+        match self.first_money(by, command).await {
+            Some(first) => first.map_err(E::from),
+            None => Err(Stopped::Unanswered(contention()).into()),
+        }
     }
 
     async fn commit_money(
@@ -206,13 +210,18 @@ impl<B: Awaited> UnitStore<B> {
         match verdict {
             Verdict::Done { answer, .. } => answered(answer, false, false),
             Verdict::WouldDo(answer) => answered(answer, false, true),
-            Verdict::Replayed { position, first } => {
-                self.shared.books.await_rows(self.shared.context, position).await;
-                replay(first)
-            }
+            Verdict::Replayed { position, first } => self.replayed(position, first).await,
             Verdict::Refused(problem) => Err(Stopped::Refused(RefusedBy { problem, replayed: false })),
             Verdict::Unanswered(problem) => Err(Stopped::Unanswered(problem)),
             Verdict::Stale | Verdict::Recorded { .. } => unreachable!("these are no last words"),
+        }
+    }
+
+    /// A first answer again, once its rows are there too.
+    async fn replayed(&self, position: u64, first: First) -> Result<Answered, Stopped> {
+        match self.shared.books.await_rows(self.shared.context, position).await {
+            true => replay(first),
+            false => Err(Stopped::Unanswered(unknown())),
         }
     }
 
@@ -221,10 +230,7 @@ impl<B: Awaited> UnitStore<B> {
         command.key.as_ref()?;
         match self.shared.books.first(by, self.shared.context, command).await {
             Ok(None) => None,
-            Ok(Some((position, first))) => {
-                self.shared.books.await_rows(self.shared.context, position).await;
-                Some(replay(first))
-            }
+            Ok(Some((position, first))) => Some(self.replayed(position, first).await),
             Err(problem) => Some(Err(Stopped::Refused(RefusedBy { problem, replayed: false }))),
         }
     }
@@ -260,7 +266,10 @@ impl<B: Awaited> UnitStore<B> {
                 Err(stopped) => return Err(stopped.into()),
             }
         }
-        Err(Stopped::Unanswered(contention()).into())
+        match self.first_rows(by, command).await {
+            Some(first) => first.map_err(E::from),
+            None => Err(Stopped::Unanswered(contention()).into()),
+        }
     }
 
     async fn first_rows(&self, by: &Caller, command: &Command) -> Option<Result<Answered, Stopped>> {
@@ -288,8 +297,8 @@ impl<B: Awaited> UnitStore<B> {
             let from = self.hand(|reply| Task::Reserve(own, name, BLOCK, reply)).await?;
             let mut numbers = self.shared.numbers.lock();
             let block = numbers.entry((tenant.clone(), name)).or_insert((from, from));
-            // Two that ran out at once reserved a block each: the later one counts, the other is a gap.
-            if block.0 >= block.1 || from > block.1 {
+            // Two that ran out at once reserved a block each: an earlier one that comes later is a gap.
+            if from >= block.1 {
                 *block = (from, from + BLOCK);
             }
         }
