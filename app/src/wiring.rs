@@ -1,5 +1,6 @@
 //! Which contexts there are, what each keeps in the data directory, and how they are put together.
-//! The only file that knows them all: a new context adds its scopes, its part and its opening here.
+//! The only file that knows them all: a new context adds its scopes, its part and its opening here, above the marks
+//! `new-context`, which `cargo xtask new-context` finds.
 
 use crate::data_dir::{DataDir, LOCK};
 use crate::metrics;
@@ -22,32 +23,38 @@ use std::sync::Arc;
 use wallets::Wallets;
 
 /// Every scope that a route asks for, and `*` for all.
-pub const SCOPES: &[&str] =
-    &["ledger:read", "ledger:write", "ledger:override", "wallets:read", "wallets:write", "admin", "*"];
+pub const SCOPES: &[&str] = &[
+    "ledger:read",
+    "ledger:write",
+    "ledger:override",
+    "wallets:read",
+    "wallets:write",
+    // new-context: scopes
+    "admin",
+    "*",
+];
 
 /// What may be in a data directory, and is in a backup unless it is made anew at every start.
-pub const PARTS: [Part; 3] = [
+pub const PARTS: &[Part] = &[
     Part { name: identity::FILE, kind: PartKind::Rows },
     Part { name: wallets::FILE, kind: PartKind::Rows },
+    // new-context: parts
     Part { name: JOURNAL, kind: PartKind::Journal },
 ];
 
 /// The contexts that a process serves.
-pub const CONTEXTS: [&str; 3] = ["identity", "ledger", "wallets"];
+pub const CONTEXTS: &[&str] = &[
+    "identity",
+    "ledger",
+    wallets::CONTEXT,
+    // new-context: contexts
+];
 
 /// What is beside the parts and a copy needs not: a start makes it anew, or a file system's root has it.
 /// The projection is such a thing: read from the journal again, it is what it was.
-const NOT_KEPT: [&str; 9] = [
-    LOCK,
-    "identity.sqlite-wal",
-    "identity.sqlite-shm",
-    "wallets.sqlite-wal",
-    "wallets.sqlite-shm",
-    projection::FILE,
-    "projection.sqlite-wal",
-    "projection.sqlite-shm",
-    "lost+found",
-];
+const NOT_KEPT: [&str; 3] = [LOCK, projection::FILE, "lost+found"];
+/// What SQLite keeps beside a file of rows while it is open.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// One thing in the data directory: a file or a directory of one context.
 pub struct Part {
@@ -138,6 +145,7 @@ pub struct House {
     pub door: Door,
     /// The wallets.
     pub wallets: Wallets,
+    // new-context: fields
     /// The books.
     pub ledger: Ledger,
 }
@@ -149,13 +157,19 @@ impl House {
         // An IPv4 address in IPv6 clothes is judged as what it is.
         let door = keys.door(listen.to_canonical().is_loopback()).map_err(identity::Error::from)?;
         let ledger = open_ledger(data, world, settings.ledger)?;
-        let wallets = open_wallets(data, world, &ledger, settings.asset)?;
-        Ok(Self { keys, door, wallets, ledger })
+        Ok(Self {
+            keys,
+            door,
+            wallets: open_wallets(data, world, &ledger, settings.asset)?,
+            // new-context: opened
+            ledger,
+        })
     }
 
     /// Finishes what was handed over: the contexts first, then the books that decide for them.
     pub fn close(&self) {
         self.wallets.close();
+        // new-context: closed
         self.ledger.close();
     }
 
@@ -166,6 +180,7 @@ impl House {
         Site::builder(INFO, limits, doorkeeper, world.ids.clone())
             .routes(ledger::http::routes().with_state(self.ledger.clone()))
             .routes(wallets::http::routes().with_state(self.wallets.clone()))
+            // new-context: routes
             .routes(page::routes())
             .schemas(schemas())
             .problems(problems::PAGES)
@@ -196,12 +211,16 @@ pub fn declared() -> Vec<Declared> {
     let bare = Site::builder(INFO, Limits::default(), Arc::new(Open::default()), Arc::new(RandomIds)).build();
     let contexts = ledger::http::routes().declared().into_iter();
     let contexts = contexts.chain(wallets::http::routes().declared());
+    // new-context: declared
     contexts.chain(page::routes().declared()).chain(bare.declared().iter().copied()).collect()
 }
 
 /// The shapes that the routes name.
 pub fn schemas() -> Vec<Schema> {
-    ledger::http::schemas().into_iter().chain(wallets::http::schemas()).collect()
+    let schemas = ledger::http::schemas().into_iter();
+    let schemas = schemas.chain(wallets::http::schemas());
+    // new-context: schemas
+    schemas.collect()
 }
 
 /// Opens the books of a data directory. The caller holds the lock.
@@ -220,13 +239,17 @@ pub fn open_ledger(data: &DataDir, world: &World, settings: LedgerSettings) -> R
 
 /// Opens the wallets of a data directory: redo, then migrations.
 fn open_wallets(data: &DataDir, world: &World, ledger: &Ledger, asset: Asset) -> Result<Wallets, Failure> {
-    let on_fatal = Arc::new(|what: &str| {
+    let (clock, ids) = (world.clock.clone(), world.ids.clone());
+    let setting = wallets::Setting { ledger: ledger.clone(), clock, ids, asset, on_fatal: on_fatal() };
+    Ok(Wallets::open(&data.join(wallets::FILE), setting)?)
+}
+
+/// What a context does whose file may not be what it was: it ends the process.
+fn on_fatal() -> Arc<dyn Fn(&str) + Send + Sync> {
+    Arc::new(|what: &str| {
         tracing::error!(what, "a context's file may not be what it was; the next start redoes it");
         std::process::exit(FATAL);
-    });
-    let (clock, ids) = (world.clock.clone(), world.ids.clone());
-    let setting = wallets::Setting { ledger: ledger.clone(), clock, ids, asset, on_fatal };
-    Ok(Wallets::open(&data.join(wallets::FILE), setting)?)
+    })
 }
 
 /// Opens the keys of a data directory.
@@ -247,12 +270,20 @@ pub fn strangers(data: &DataDir) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(data.path()).map_err(reading())? {
         let name = entry.map_err(reading())?.file_name().to_string_lossy().into_owned();
-        if !PARTS.iter().any(|part| part.name == name) && !NOT_KEPT.contains(&name.as_str()) {
+        if !belongs(&name) {
             names.push(name);
         }
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether a name in a data directory is one this program knows.
+fn belongs(name: &str) -> bool {
+    let file = BESIDE.iter().find_map(|end| name.strip_suffix(end));
+    PARTS.iter().any(|part| part.name == name || part.kind == PartKind::Rows && Some(part.name) == file)
+        || NOT_KEPT.contains(&name)
+        || file == Some(projection::FILE)
 }
 
 /// Refuses names that are none, and fewer than all: one process owns a data directory.

@@ -83,12 +83,17 @@ impl Fresh {
         let file = json!({"payouts": [{"wallet": 1, "amount": 1}, {"wallet": 2, "amount": 1}]});
         let payouts = fresh.made("/v1/payout-batches", file).await;
         let id = |view: Value| view["id"].as_str().unwrap().to_owned();
+        let things = vec![
+            fresh.two("/v1/customers/{customer}").await,
+            // new-context: things
+        ];
         let names = Names {
             entry: id(entry),
             hold: id(hold),
             wallet_hold: id(wallet_hold),
             job: id(job),
             payouts: id(payouts),
+            things,
         };
         (fresh, names)
     }
@@ -97,6 +102,14 @@ impl Fresh {
         let answer = self.send("POST", path, &body.to_string(), None).await;
         assert!(matches!(answer.status, 201 | 202), "{path}: {}", answer.json());
         answer.json()
+    }
+
+    /// Makes two things, so that their list has pages: the route of one, and the path of the first.
+    async fn two(&self, route: &'static str) -> (&'static str, String) {
+        let (list, _) = route.rsplit_once('/').unwrap();
+        let first = self.made(list, json!({"name": "first"})).await;
+        self.made(list, json!({"name": "second"})).await;
+        (route, format!("{list}/{}", first["id"].as_str().unwrap()))
     }
 
     async fn send(&self, method: &str, path: &str, body: &str, key: Option<&str>) -> Answer {
@@ -120,6 +133,8 @@ struct Names {
     wallet_hold: String,
     job: String,
     payouts: String,
+    /// Routes of single things, and a path each.
+    things: Vec<(&'static str, String)>,
 }
 
 impl Names {
@@ -130,8 +145,8 @@ impl Names {
             true => "customers:eve:wallet",
             false => "customers:ada:wallet",
         };
-        let path = route.path.replace("{account}", account).replace("{code}", "EUR");
-        let path = path.replace("{wallet}", "1").replace("{customer}", "1");
+        let path = self.things.iter().fold(route.path.to_owned(), |path, (of, is)| path.replace(of, is));
+        let path = path.replace("{account}", account).replace("{code}", "EUR").replace("{wallet}", "1");
         let path = path.replace("{id}", &self.job).replace("{batch}", &self.payouts);
         let hold = if path.contains("wallet-holds") { &self.wallet_hold } else { &self.hold };
         path.replace("{entry}", &self.entry).replace("{hold}", hold).replace("{file}", "page.js")
@@ -165,7 +180,8 @@ fn declarations_lack_nothing() {
         let Access::Scope(scope) = route.access else { panic!("{place} asks for no scope") };
         assert!(wiring::SCOPES.contains(&scope), "{place}: no key can have the scope {scope}");
         let wanted = if route.kind == Kind::Write { "write" } else { "read" };
-        let context = if route.tag == "Wallets" { "wallets" } else { "ledger" };
+        let named = route.tag.to_lowercase().replace(' ', "_");
+        let context = if wiring::CONTEXTS.contains(&named.as_str()) { &named } else { "ledger" };
         assert!(scope == format!("{context}:{wanted}") || scope == "admin", "{place} asks for {scope}");
         let parameters = &document["paths"][route.path][route.method.to_ascii_lowercase()]["parameters"];
         let named = |name: &str| parameters.as_array().unwrap().iter().any(|known| known["name"] == name);

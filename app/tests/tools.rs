@@ -2,6 +2,7 @@
 //! clock, and starts that must not succeed.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+use concord::wiring;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -167,7 +168,8 @@ fn a_backup_under_load_has_what_was_acknowledged_before_it() {
         let before = load.so_far();
         let copy = run(folder.path(), &format!("backup copy-{round}"));
         assert_eq!(copy.code, 0, "{}", copy.err);
-        assert!(copy.out.contains("identity.sqlite, wallets.sqlite, journal"), "{}", copy.out);
+        let parts: Vec<&str> = wiring::PARTS.iter().map(|part| part.name).collect();
+        assert!(copy.out.contains(&parts.join(", ")), "{}", copy.out);
         let beside = run(folder.path(), "ledger verify --json");
         assert_eq!(
             (beside.code, &beside.json()["holds"]),
@@ -332,5 +334,5 @@ fn contexts_are_served_together() {
         assert!(refused.err.contains(what), "{line}: {}", refused.err);
         assert!(!folder.path().join("data").exists());
     }
-    Running::start(folder.path(), "identity ledger wallets").stop();
+    Running::start(folder.path(), &wiring::CONTEXTS.join(" ")).stop();
 }

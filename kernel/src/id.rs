@@ -24,6 +24,7 @@ pub mod prefix {
     pub const PAYOUTS: &str = "pay";
     /// HTTP request.
     pub const REQUEST: &str = "req";
+    // new-context: prefixes
 }
 
 /// 128 bits that name a thing. The prefix belongs to the place it is shown, not to the value.

@@ -1,11 +1,13 @@
 //! The house's own checks: `cargo xtask tidy` for what compilers do not see, `cargo xtask deps` for what is
-//! taken from outside. Everything is checked from files alone; nothing is built and no network is used.
+//! taken from outside, `cargo xtask new-context` for a new room. Everything is read from files alone; nothing is built
+//! and no network is used.
 
 mod checks;
 mod deps;
 mod finding;
 mod functions;
 mod ratchet;
+mod scaffold;
 mod source;
 mod tree;
 mod words;
@@ -22,6 +24,7 @@ Commands:
   tidy                 check arrows, purity, sizes, banned calls, SQL, links and problem pages
   tidy --fix-ratchet   the same, and lower xtask/ratchet.toml to what the tree has now
   deps                 check licences, bans, sources and duplicates against deny.toml
+  new-context NAME     make contexts/NAME, a context that works, and wire it; docs/recipes/add-a-context.md
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy(false),
         ["tidy", "--fix-ratchet"] => tidy(true),
         ["deps"] => deps::check(&root()),
+        ["new-context", name] => return tell(scaffold::new_context(&root(), name)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -45,6 +49,20 @@ fn main() -> ExitCode {
         Err(fault) => {
             eprintln!("xtask: {fault}");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints what was done, or why nothing was.
+fn tell(done: Result<String, String>) -> ExitCode {
+    match done {
+        Ok(told) => {
+            print!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
         }
     }
 }
