@@ -79,7 +79,7 @@ impl Ledger {
 
     /// Waits until what a decision saw is durable.
     fn settled(&self, upto: u64) -> Result<Place, Poisoned> {
-        let durable = self.engine().view.await_end(upto);
+        let durable = self.engine().settle(upto);
         match durable.end > upto {
             true => Ok(Place { position: durable.end, hash: durable.hash }),
             false => Err(Poisoned),

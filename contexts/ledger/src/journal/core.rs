@@ -52,6 +52,8 @@ pub struct Core {
     pub(super) waiters: Vec<Waiter>,
     pub(super) waiting_units: Vec<Waiting>,
     pub(super) beginning: Option<Box<Beginning>>,
+    /// The group being filled has units of a writer that will say when it waits for them.
+    pub(super) unsettled: bool,
     /// A writer stands still until the group being filled is durable.
     pub(super) writer_waits: bool,
     pub(super) publication: Publication,
@@ -93,6 +95,7 @@ impl Core {
             waiters: Vec::new(),
             waiting_units: Vec::new(),
             beginning: None,
+            unsettled: false,
             writer_waits: false,
             publication: Publication::default(),
             shown,

@@ -197,6 +197,21 @@ impl Engine {
         }
     }
 
+    /// Waits until the journal is durable beyond a position, or never will be. Blocks the thread.
+    pub fn settle(&self, upto: u64) -> Durable {
+        let durable = self.view.durable();
+        if durable.end > upto || durable.poisoned {
+            return durable;
+        }
+        {
+            let mut queue = self.shared.queue.lock();
+            queue.settle = true;
+            queue.sleeping = false;
+            self.shared.wake.notify_one();
+        }
+        self.view.await_end(upto)
+    }
+
     /// The book of a tenant, opened if there is none. Blocks the thread.
     pub fn book_now(&self, tenant: &Tenant) -> Result<BookNo, Unanswered> {
         if let Some(book) = self.view.book_of(tenant) {

@@ -33,6 +33,8 @@ pub(super) struct Queue {
     pub jobs: VecDeque<Job>,
     pub bulk: VecDeque<Box<OpenBatch>>,
     pub writer_free: bool,
+    /// A writer of rows waits for what it had decided.
+    pub settle: bool,
     pub failed: Option<Box<Failed>>,
     pub closing: bool,
     pub sleeping: bool,
@@ -123,7 +125,10 @@ impl Sequencer {
             }
             let full = resting || self.core.group_bytes() >= GROUP_BYTES;
             let work = !full && (!queue.jobs.is_empty() || !queue.bulk.is_empty());
-            let free = queue.writer_free && self.core.has_group();
+            if std::mem::take(&mut queue.settle) {
+                self.core.settle();
+            }
+            let free = queue.writer_free && self.may_hand_over(queue.closing);
             if work || free || queue.closing {
                 let mut slice = None;
                 if work {
@@ -192,6 +197,14 @@ impl Sequencer {
         }
     }
 
+    /// Whether the group being filled may go: somebody waits for it, or nothing more is put into it. A writer that
+    /// waits for its next decision has not said yet that it waits for its group.
+    fn may_hand_over(&self, closing: bool) -> bool {
+        let core = &self.core;
+        let ends = || closing || core.group_bytes() >= ENOUGH_BYTES || self.wants_checkpoint();
+        core.is_ready() || (core.has_group() && ends())
+    }
+
     fn wants_checkpoint(&self) -> bool {
         let behind = self.core.lookup.start - self.shared.checkpoint_at.load(Ordering::Relaxed);
         let due = self.names >= self.settings.checkpoint_names || behind >= self.settings.checkpoint_bytes;
@@ -205,7 +218,7 @@ impl Sequencer {
                 return;
             }
             self.core.settled();
-            if !self.core.has_group() {
+            if !self.may_hand_over(queue.closing) {
                 return;
             }
             queue.writer_free = false;

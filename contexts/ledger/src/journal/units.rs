@@ -26,7 +26,7 @@ impl Core {
         match job.reply.take() {
             Some(UnitReply::Now(reply)) => {
                 let upto = self.newest_byte();
-                self.writer_waits = true;
+                self.unsettled = true;
                 let _ = reply.send(Decided { verdict, upto });
             }
             Some(UnitReply::Durable(reply)) => self.waiting_units.push(Waiting { reply, verdict }),

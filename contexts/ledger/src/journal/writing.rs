@@ -187,6 +187,17 @@ impl Core {
         self.lookup.contents.count > 0 || self.is_awaited() || self.time.is_some()
     }
 
+    /// Whether the group being filled may be handed over. Units of a writer alone wait for the writer to say that it
+    /// waits for them: a sync for each of them would cost more than all they do.
+    pub fn is_ready(&self) -> bool {
+        self.has_group() && (self.is_awaited() || !self.unsettled)
+    }
+
+    /// A writer stands still until the group being filled is durable.
+    pub fn settle(&mut self) {
+        self.writer_waits = true;
+    }
+
     /// Whether somebody waits for the group being filled.
     pub fn is_awaited(&self) -> bool {
         !self.waiters.is_empty() || !self.waiting_units.is_empty() || self.writer_waits
@@ -200,7 +211,7 @@ impl Core {
     /// Closes the group and starts the next one behind it.
     pub fn hand_over(&mut self) -> Handed {
         self.show_new();
-        self.writer_waits = false;
+        (self.unsettled, self.writer_waits) = (false, false);
         let contents = std::mem::take(&mut self.lookup.contents);
         self.lookup.contents.records.reserve(contents.records.len().min(1 << 20));
         let (extent, zeros) = if contents.count == 0 { (0, Vec::new()) } else { extent(&contents) };
