@@ -13,8 +13,9 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Looks without a change after which the pause grows.
 const CALM: u32 = 50;
-/// Frames of a log that is begun anew: 64 MB.
-const LONG_FRAMES: i64 = 16_384;
+/// Frames of a log that is begun anew: 256 MB. Each time the writer waits for a sync of the file, which takes 10 ms
+/// and more on a disk that has much to write; a log this long makes that rare, and is read in a third of a second.
+const LONG_FRAMES: i64 = 65_536;
 /// How long beginning it anew may wait for others.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Pause while nothing changes.

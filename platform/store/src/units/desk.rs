@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 /// Units that may wait; beyond, callers are told to come back.
 const MAX_WAITING: usize = 16_384;
 /// Units of one transaction: enough to share a sync, few enough that none waits long for the last.
-const GROUP: usize = 512;
+const GROUP: usize = 128;
 /// How often an idle file looks whether the journal went on without it.
 const IDLE: Duration = Duration::from_secs(1);
 /// The same, in microseconds, for one that is never idle.
