@@ -138,9 +138,14 @@ async fn wallet_create(
 
 async fn wallet_list(State(wallets): State<Wallets>, By(by): By, query: Query) -> Result<Answer, Failure> {
     let (limit, cursor) = (query.limit(), query.cursor());
+    let book = wallets.ledger().book(&by.tenant).await?;
+    let code = query.parsed("currency", kernel::AssetCode::parse);
+    if code.is_some_and(|code| wallets.ledger().reading.asset_no(book, code).is_none()) {
+        query.fault("currency", "unknown-asset", "is not registered");
+    }
     let filter = WalletFilter {
         customer: query.text("customer", MAX_CUSTOMER).map(str::to_owned),
-        asset: query.text("currency", kernel::asset::MAX_CODE).map(str::to_owned),
+        asset: code.map(|code| code.as_str().to_owned()),
         status: query.choice("status", &[("open", "open"), ("frozen", "frozen"), ("closed", "closed")]),
     };
     let cursor = open_cursor::<1>(&query, cursor, CURSOR);

@@ -51,6 +51,7 @@ pub fn open<B: Books>(
         0 => None,
         _ => cursor(&connection)?,
     };
+    let is_new = found.is_none();
     let found = match found {
         Some(cursor) => cursor,
         None => {
@@ -79,7 +80,9 @@ pub fn open<B: Books>(
     check(&found, context, books).map_err(refuse)?;
     let (place, redone) = redo(&mut connection, &found, context, books).map_err(refuse)?;
     migrate::run_both(&mut connection, path, &OWN, migrations)?;
-    set_cursor(&connection, context, books.identity(), place, found.rows_transactions)?;
+    if is_new {
+        set_cursor(&connection, context, books.identity(), place)?;
+    }
     let state = (place, found.rows_transactions, migrate::seen(&connection)?);
     Ok((Committer::new(connection, context, state)?, redone))
 }
@@ -163,20 +166,14 @@ fn redo<B: Books>(
         return Ok((place, redone));
     }
     drop(transaction);
-    Ok((place, redone))
+    // Nothing to redo: the cursor stays, so that a start on a full disk has nothing to write.
+    Ok((if found.place.position == 0 { place } else { found.place }, redone))
 }
 
-fn set_cursor(
-    connection: &Connection,
-    context: &str,
-    journal: u128,
-    place: Place,
-    rows_transactions: u64,
-) -> Result<(), Error> {
-    let values =
-        params![context, journal.to_le_bytes(), place.position as i64, place.hash, rows_transactions as i64];
-    let set = "INSERT INTO store_cursor (one, context, journal, position, hash, rows_transactions) VALUES (1, ?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (one) DO UPDATE SET position = excluded.position, hash = excluded.hash";
+fn set_cursor(connection: &Connection, context: &str, journal: u128, place: Place) -> Result<(), Error> {
+    let values = params![context, journal.to_le_bytes(), place.position as i64, place.hash];
+    let set = "INSERT INTO store_cursor (one, context, journal, position, hash, rows_transactions)
+         VALUES (1, ?1, ?2, ?3, ?4, 0)";
     connection.execute(set, values)?;
     Ok(())
 }

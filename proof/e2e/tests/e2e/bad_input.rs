@@ -2,12 +2,15 @@
 
 use crate::client::{Answer, Client, Wire, request};
 use crate::json::{account, entry, floored, list, text};
-use crate::server::Server;
+use crate::server::{Server, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// An id of the right shape that names nothing.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+/// How long a payout may take.
+const PAID: Duration = Duration::from_secs(30);
 /// Bytes of a body that is larger than any route takes.
 const TOO_LARGE: usize = 20 << 20;
 
@@ -71,6 +74,29 @@ fn body_of(method: &str, template: &str) -> Option<Value> {
         ("POST", "/v1/holds") => json!({"postings": postings, "expires_in": 600, "tolerance": "0.50"}),
         ("POST", "/v1/holds/{hold}/captures") => json!({"amount": "1.00", "final": true}),
         ("POST", "/v1/holds/{hold}/voids" | "/v1/holds/{hold}/increments") => json!({"amount": "1.00"}),
+        ("POST", "/v1/customers") => json!({"id": "c-78", "login": "olga", "name": "Olga"}),
+        ("PATCH", "/v1/customers/{customer}") => json!({"name": "Ivan I."}),
+        ("POST", "/v1/scheduled-transfers") => json!({
+            "source": 1, "target": 2, "amount": "5.00", "currency": "UNIT",
+            "execute_at": "2099-01-01T00:00:00Z", "priority": 5}),
+        ("POST", "/v1/scheduled-transfers/{id}/cancellations") => json!({"reason": "paid otherwise"}),
+        ("POST", "/v1/wallet-holds/{hold}/captures") => json!({"amount": "4.00", "final": true}),
+        ("POST", "/v1/wallet-holds/{hold}/voids") => json!({"amount": "4.00"}),
+        ("POST", "/v1/wallet-transfers") => {
+            json!({"source": 1, "target": 2, "amount": "25.00", "currency": "UNIT"})
+        }
+        ("POST", "/v1/wallets") => json!({"customer": "c-77", "currency": "EUR", "label": "travel"}),
+        ("PATCH", "/v1/wallets/{wallet}") => json!({"metadata": {"tier": "gold"}}),
+        ("PUT", "/v1/wallets/{wallet}/limits") => json!({"day": "100", "month": "1000", "currency": "UNIT"}),
+        ("POST", "/v1/wallets/{wallet}/holds") => {
+            json!({"amount": "10.00", "currency": "UNIT", "target": 2, "expires_in": 3600})
+        }
+        ("POST", "/v1/wallets/{wallet}/top-ups" | "/v1/wallets/{wallet}/withdrawals") => {
+            json!({"amount": "25.00", "currency": "UNIT"})
+        }
+        ("POST", template) if template.starts_with("/v1/wallets/{wallet}/") => {
+            json!({"reason": "lost phone"})
+        }
         ("POST", "/v1/clock-confirmations") => json!({"reason": "looked"}),
         ("POST", "/v1/holds/{hold}/extensions") => json!({"expires_at": "2099-01-01T00:00:00Z"}),
         _ => return None,
@@ -84,15 +110,28 @@ fn world(folder: &std::path::Path) -> World {
     client.post("/v1/accounts", &floored("ada")).ok(201);
     let posted = client.post("/v1/entries", &entry("bank", "ada", "100.00", "EUR", "")).ok(201);
     let hold = client.post("/v1/holds", &entry("ada", "bank", "5.00", "EUR", "")).ok(201);
+    let wallets = furnish_wallets(&mut client);
     let document = client.get("/openapi.json").ok(200);
     let mut routes = Vec::new();
     for (template, methods) in document["paths"].as_object().unwrap() {
+        if ["/clients", "/resupplies", "/transfers", "/v1/payout-batches"].contains(&template.as_str()) {
+            // Three keep their source's error bodies, and of a file of payouts a bad row stops no other: the tests
+            // of wallets hold them against the documents.
+            continue;
+        }
         for (method, operation) in methods.as_object().unwrap() {
             let method = method.to_uppercase();
             let path = template
                 .replace("{account}", "ada")
                 .replace("{entry}", text(&posted, "id"))
-                .replace("{hold}", text(&hold, "id"))
+                .replace(
+                    "{hold}",
+                    if template.contains("wallet-holds") { &wallets[0] } else { text(&hold, "id") },
+                )
+                .replace("{id}", &wallets[1])
+                .replace("{batch}", &wallets[2])
+                .replace("{customer}", "c-77")
+                .replace("{wallet}", "1")
                 .replace("{file}", "page.js")
                 .replace("{code}", if template.starts_with("/problems") { "not-found" } else { "EUR" });
             let body = body_of(&method, template);
@@ -122,6 +161,29 @@ fn world(folder: &std::path::Path) -> World {
     assert!(routes.len() > 30, "{}", routes.len());
     let head = client.newest_seq();
     World { server, client, head, routes }
+}
+
+/// Two wallets with something in them; ids of a hold, a transfer for later and a file of payouts.
+fn furnish_wallets(client: &mut Client) -> [String; 3] {
+    client.post("/v1/customers", r#"{"id":"c-77","login":"ivan","name":"Ivan"}"#).ok(201);
+    for login in ["petr", "anna"] {
+        client.post("/clients", &format!(r#"{{"login":"{login}","name":"x"}}"#)).ok(201);
+    }
+    client.post("/resupplies", r#"{"walletId":1,"amount":1000}"#).ok(201);
+    let hold = r#"{"amount":"10.00","currency":"UNIT","target":2,"expires_in":3600}"#;
+    let later =
+        r#"{"source":1,"target":2,"amount":"5.00","currency":"UNIT","execute_at":"2099-01-01T00:00:00Z"}"#;
+    let payouts = r#"{"payouts":[{"wallet":1,"amount":"5.00","reference":"a"}]}"#;
+    let requests =
+        [("/v1/wallets/1/holds", hold), ("/v1/scheduled-transfers", later), ("/v1/payout-batches", payouts)];
+    let ids = requests.map(|(path, body)| {
+        let answer = client.post(path, body);
+        assert!(answer.status < 300, "{}", answer.text());
+        text(&answer.json(), "id").to_owned()
+    });
+    let batch = format!("/v1/payout-batches/{}", ids[2]);
+    until(PAID, "the payout", || client.get(&batch).ok(200)["waiting"] == 0);
+    ids
 }
 
 fn text_of(value: &Value) -> String {
@@ -349,7 +411,9 @@ fn amounts_that_are_none() {
             .into_iter()
             .filter(|(pointer, _)| pointer.ends_with("/amount") || pointer.ends_with("/tolerance"));
         for (pointer, _) in amounts {
-            for raw in bad {
+            // The asset of these has eight decimals, so that a thousandth is an amount of it.
+            let is_fine = route.template.contains("wallet") || route.template.contains("scheduled");
+            for raw in bad.iter().filter(|raw| !(is_fine && raw.contains("1.001"))) {
                 world.fault(&route, &with(&body, &pointer, raw), &pointer);
             }
             for word in ["\"maximum\"", "\"all\""] {
@@ -439,6 +503,7 @@ fn things_that_are_not_there() {
         let unknown = match name {
             "account" => "nobody:here",
             "code" => "NOPE",
+            "wallet" => "999999",
             _ => NOBODY,
         };
         let long = "x".repeat(5_000);
@@ -447,7 +512,9 @@ fn things_that_are_not_there() {
             let path = route.template.replace(&format!("{{{name}}}"), value);
             world.client.call(&route.method, &path, &[], body.as_ref().map(String::as_bytes))
         };
-        ask(unknown).refused(404, "not-found");
+        let answer = ask(unknown);
+        let code = answer.problem();
+        assert!(answer.status == 404 && code.ends_with("not-found"), "{}: {}", route.name(), answer.text());
         let malformed = [
             "%00",
             "%ff",
@@ -467,7 +534,8 @@ fn things_that_are_not_there() {
         for bad in malformed {
             let answer = ask(bad);
             let code = answer.problem();
-            let is_right = matches!((answer.status, &*code), (404, "not-found") | (422, "invalid-request"));
+            let missing = answer.status == 404 && code.ends_with("not-found");
+            let is_right = missing || (answer.status, &*code) == (422, "invalid-request");
             assert!(is_right, "{} {bad}: {}", route.name(), answer.text());
         }
     }

@@ -96,8 +96,8 @@ fn every_route_asks_for_its_scope() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
     let document = server.client().get("/openapi.json").ok(200);
-    let keys = ["ledger:read", "ledger:write", "ledger:override", "admin"]
-        .map(|scope| (scope, key(folder.path(), scope, "default")));
+    let scopes = ["ledger:read", "ledger:write", "ledger:override", "wallets:read", "wallets:write", "admin"];
+    let keys = scopes.map(|scope| (scope, key(folder.path(), scope, "default")));
     let mut open = server.client();
     until(FOLLOWS, "the door's closing", || open.get("/v1/accounts").status == 401);
     let mut asked = 0;
@@ -110,7 +110,12 @@ fn every_route_asks_for_its_scope() {
             let path = template.replace(['{', '}'], "");
             let body = (method != "GET").then_some(&b"{}"[..]);
             open.call(&method, &path, &[], body).refused(401, "unauthenticated");
+            let of_wallets = ["customers", "wallet", "scheduled-transfers", "payout-batches"]
+                .iter()
+                .any(|word| template.starts_with(&format!("/v1/{word}")));
             let wanted = match (&*method, template.as_str()) {
+                ("GET", _) if of_wallets => "wallets:read",
+                (_, _) if of_wallets => "wallets:write",
                 ("GET", _) => "ledger:read",
                 (_, "/v1/clock-confirmations") => "admin",
                 _ => "ledger:write",
