@@ -7,6 +7,7 @@ mod date;
 mod decimal;
 mod encoding;
 pub mod hledger;
+mod line;
 mod model;
 mod number;
 mod settle;

@@ -1,5 +1,5 @@
 //! Runs the jobs of one context: those that are due, the most urgent first, a few side by side. A handler ends its
-//! job in the unit that does it; what it could not do is put off with growing pauses, and given up in the end.
+//! job in the unit that does it; what it could not do is put off with growing pauses, until the handler ends it.
 
 use crate::books::Awaited;
 use crate::error::Error;

@@ -3,7 +3,7 @@
 //! the kind belongs to the command, never to what a command happens to contain today.
 
 use crate::books::Books;
-use kernel::{Caller, Problem, Timestamp};
+use kernel::{Problem, Timestamp};
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +151,32 @@ pub struct RefusedArm {
 /// undoes the decision.
 pub type MakeAnswer<B> = Box<dyn FnOnce(&<B as Books>::Done) -> Vec<u8> + Send>;
 
+/// What both kinds of unit add to their rows alike.
+macro_rules! add_rows {
+    () => {
+        /// Adds a row change.
+        #[must_use]
+        pub fn change(mut self, change: Change) -> Self {
+            self.rows.changes.push(change);
+            self
+        }
+
+        /// Adds an event.
+        #[must_use]
+        pub fn event(mut self, event: Event) -> Self {
+            self.rows.events.push(event);
+            self
+        }
+
+        /// Adds a job.
+        #[must_use]
+        pub fn job(mut self, job: NewJob) -> Self {
+            self.rows.jobs.push(job);
+            self
+        }
+    };
+}
+
 /// A command's effect that may touch the books.
 pub struct MoneyUnit<B: Books> {
     /// Row changes of one context.
@@ -180,26 +206,7 @@ impl<B: Books> MoneyUnit<B> {
         }
     }
 
-    /// Adds a row change.
-    #[must_use]
-    pub fn change(mut self, change: Change) -> Self {
-        self.rows.changes.push(change);
-        self
-    }
-
-    /// Adds an event.
-    #[must_use]
-    pub fn event(mut self, event: Event) -> Self {
-        self.rows.events.push(event);
-        self
-    }
-
-    /// Adds a job.
-    #[must_use]
-    pub fn job(mut self, job: NewJob) -> Self {
-        self.rows.jobs.push(job);
-        self
-    }
+    add_rows!();
 
     /// Adds a command of the books.
     #[must_use]
@@ -237,26 +244,7 @@ impl RowsUnit {
         Self { rows: RowsPart::default(), answer }
     }
 
-    /// Adds a row change.
-    #[must_use]
-    pub fn change(mut self, change: Change) -> Self {
-        self.rows.changes.push(change);
-        self
-    }
-
-    /// Adds an event.
-    #[must_use]
-    pub fn event(mut self, event: Event) -> Self {
-        self.rows.events.push(event);
-        self
-    }
-
-    /// Adds a job.
-    #[must_use]
-    pub fn job(mut self, job: NewJob) -> Self {
-        self.rows.jobs.push(job);
-        self
-    }
+    add_rows!();
 }
 
 /// A command that was carried out, now or before.
@@ -277,15 +265,4 @@ pub struct RefusedBy {
     pub problem: Problem,
     /// It was refused before, and this is the first answer again.
     pub replayed: bool,
-}
-
-/// Who asked, in the words of the audit.
-#[derive(Clone, Debug)]
-pub struct Audit<'a> {
-    /// The caller.
-    pub by: &'a Caller,
-    /// What it asked.
-    pub command: &'a str,
-    /// When it was carried out.
-    pub at: Timestamp,
 }

@@ -4,6 +4,7 @@
 use super::cursor::{self, ends_quoted};
 use super::transaction::{self, FLAGS, Pushed, behind_date};
 use super::{directive, transaction::flag};
+use crate::line::text_of;
 use crate::model::{Date, Item, MAX_BLOCK, Rejected};
 use crate::settle::Reason;
 
@@ -42,15 +43,9 @@ impl Parser {
     /// Takes the next line, without its line feed.
     pub fn line(&mut self, bytes: &[u8], take: &mut impl FnMut(Item)) {
         self.line += 1;
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let bytes = match self.line {
-            1 => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
-            _ => bytes,
-        };
-        match std::str::from_utf8(bytes) {
+        match text_of(bytes, self.line) {
             Ok(line) => self.judge(line, take),
-            Err(_) => {
-                let line = String::from_utf8_lossy(bytes).into_owned();
+            Err(line) => {
                 self.judge(&line, take);
                 // In a line that is passed over nobody minds.
                 if !matches!(self.open, Open::Nothing) {
