@@ -4,6 +4,7 @@ use crate::books::model::BookNo;
 use crate::command::{Manner, Request};
 use crate::http::OVERRIDE;
 use crate::journal::scan::{Place as JournalPlace, Scanner};
+use crate::journal::segments::{FIRST_POSITION, Segments, damage};
 use crate::journal::unit::{Fact, Then, UnitDone, UnitHead, UnitJob, Verdict};
 use crate::journal::units::first_told;
 use crate::{Ledger, origin};
@@ -109,6 +110,10 @@ impl Books for Ledger {
         self.engine().view.release(context);
     }
 
+    fn synced(&self, context: &'static str, position: u64) {
+        self.engine().synced(context, position);
+    }
+
     fn durable(&self) -> Place {
         self.place()
     }
@@ -167,14 +172,13 @@ impl Awaited for Ledger {
 
 /// Shows the units of a context from a place to the journal's durable end.
 pub fn redo_from(
-    segments: &crate::journal::segments::Segments,
+    segments: &Segments,
     end: Place,
     context: &str,
     from: Place,
     take: &mut dyn FnMut(Redo) -> Result<(), String>,
 ) -> io::Result<Place> {
-    let first = crate::journal::segments::FIRST_POSITION;
-    let start = if from.position == 0 { Place { position: first, ..from } } else { from };
+    let start = if from.position == 0 { Place { position: FIRST_POSITION, ..from } } else { from };
     if start == end {
         return Ok(end);
     }
@@ -188,7 +192,8 @@ pub fn redo_from(
         frame.each_redo(|redo| match redo.context == context {
             false => Ok(()),
             true => {
-                take(Redo { position: redo.position, images: redo.images.to_vec() }).map_err(io::Error::other)
+                let images = redo.images.ok_or_else(|| destroyed(context, redo.position))?;
+                take(Redo { position: redo.position, images: images.to_vec() }).map_err(io::Error::other)
             }
         })?;
     }
@@ -198,8 +203,16 @@ pub fn redo_from(
     }
 }
 
+fn destroyed(context: &str, position: u64) -> io::Error {
+    damage(format_args!(
+        "{context} carried out a command at position {position} that this file does not have, though it once was in \
+         the file for good and its redo is destroyed: the file is missing, or an older one was put in its place. Put \
+         back the file that belongs to this data directory, or restore the whole of a backup into a new one"
+    ))
+}
+
 fn foreign() -> io::Error {
-    crate::journal::segments::damage(
+    damage(
         "the rows' file knows of a frame that this journal does not have: it belongs to another state of it",
     )
 }

@@ -11,6 +11,8 @@ use ledger::entries::model::{
 };
 use ledger::journal::frame::{Contents, HEAD, SECTOR, build, extent, take_head};
 use ledger::journal::record::{Draft, OriginAt, Record, lengths, put_record, take_record};
+use ledger::journal::redo::{destroy, put_redo};
+use ledger::journal::scan::Frame;
 use ledger::journal::unit::UnitHead;
 use ledger::refusal::NO_BALANCE;
 use ledger::skew::{Links, NOWHERE, Place};
@@ -234,7 +236,9 @@ fn sectors_that_are_rightly_zero_are_not_taken_for_cut() {
 
 #[test]
 fn redo_can_be_destroyed_and_not_changed() {
-    let redo = b"the image of a row".repeat(40);
+    let (mut redo, images) = (Vec::new(), b"the image of a row".repeat(40));
+    put_redo(&mut redo, 512, "wallets", &images);
+    put_redo(&mut redo, 900, "rewards", &images);
     let contents = contents(3, redo.clone());
     let mut bytes = frame(&contents);
     let head = take_head(&bytes).unwrap();
@@ -243,8 +247,18 @@ fn redo_can_be_destroyed_and_not_changed() {
     assert!(!head.holds(&bytes), "changed redo");
     bytes[start..start + redo.len()].fill(0);
     assert!(!head.holds(&bytes) && head.is_torn(&bytes), "redo that was never written");
-    bytes[start..start + redo.len()].fill(ledger::journal::frame::DESTROYED);
+    let section = &mut bytes[start..start + redo.len()];
+    section.copy_from_slice(&redo);
+    destroy(section).unwrap();
     assert!(head.holds(&bytes) && !head.is_torn(&bytes), "destroyed redo");
+    assert!(!bytes.windows(5).any(|part| part == b"image"), "it is gone");
+    let mut told = Vec::new();
+    let seen = Frame { head: &head, bytes: &bytes }.each_redo(|redo| {
+        told.push((redo.position, redo.context.to_owned(), redo.images.is_some()));
+        Ok(())
+    });
+    seen.unwrap();
+    assert_eq!(told, [(512, "wallets".to_owned(), false), (900, "rewards".to_owned(), false)]);
 }
 
 #[test]

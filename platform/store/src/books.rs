@@ -122,6 +122,10 @@ pub trait Books: Send + Sync + 'static {
     /// The context's rows are committed up to here: what was held back may be shown.
     fn release(&self, context: &'static str);
 
+    /// The context's file has every row of its units up to here, and outlives a power cut: their redo is not
+    /// needed any more.
+    fn synced(&self, context: &'static str, position: u64);
+
     /// How far the journal is durable.
     fn durable(&self) -> Place;
 

@@ -1,4 +1,5 @@
-//! Copies a file's write-ahead log into the file, on a thread of its own, so that no commit pauses for it.
+//! Copies a file's write-ahead log into the file, on a thread of its own, so that no commit pauses for it; and says
+//! up to where in the journal the file has everything for good.
 
 use crate::connection::{Access, connect};
 use crate::error::Error;
@@ -28,8 +29,9 @@ pub struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts it for a file.
-    pub fn start(path: &Path) -> Result<Self, Error> {
+    /// Starts it for a file. `synced` is told how far the file has come with the journal, whenever all of that
+    /// outlives a power cut.
+    pub fn start(path: &Path, synced: impl Fn(u64) + Send + 'static) -> Result<Self, Error> {
         let connection = connect(path, Access::Write)?;
         connection.execute_batch("PRAGMA synchronous = NORMAL")?;
         connection.busy_timeout(PATIENCE)?;
@@ -41,10 +43,14 @@ impl Checkpointer {
                 std::thread::park_timeout(if calm > CALM { CALM_PAUSE } else { PAUSE });
                 let now = connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).ok();
                 calm = if now == version { calm + 1 } else { 0 };
-                if calm <= 1
-                    && let Err(fault) = copy(&connection)
-                {
-                    tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
+                if calm <= 1 {
+                    match copy(&connection) {
+                        Ok(Some(cursor)) => synced(cursor),
+                        Ok(None) => {}
+                        Err(fault) => {
+                            tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
+                        }
+                    }
                 }
                 version = now;
             }
@@ -57,14 +63,19 @@ impl Checkpointer {
 }
 
 /// Copies what there is; a log that has grown long is begun anew, for which the writer waits a moment: while it
-/// commits without a pause, nothing else ever lets the log start over.
-fn copy(connection: &Connection) -> rusqlite::Result<()> {
-    let frames: i64 = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
+/// commits without a pause, nothing else ever lets the log start over. Returns the cursor that was there before if
+/// everything was copied, which is synced then.
+fn copy(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    let cursor = "SELECT position FROM store_cursor WHERE one = 1";
+    let cursor: i64 = connection.prepare_cached(cursor)?.query_row([], |row| row.get(0))?;
+    let (busy, frames, copied): (i64, i64, i64) = connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     if frames > LONG_FRAMES {
         // Busy readers are no fault: the next look tries again.
         connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
     }
-    Ok(())
+    let whole = busy == 0 && frames == copied;
+    Ok(whole.then(|| u64::try_from(cursor).unwrap_or(0)))
 }
 
 impl Drop for Checkpointer {

@@ -116,6 +116,7 @@ impl Engine {
             checkpoint: Mutex::new(None),
             checkpoint_at: AtomicU64::new(snapshot_at),
             groups: AtomicU64::new(0),
+            synced: Mutex::default(),
             open_holds: AtomicU64::new(core.state.holds.len() as u64),
             rest: rest.clone(),
         });
@@ -288,6 +289,13 @@ impl Engine {
             return Some(unavailable(detail));
         }
         None
+    }
+
+    /// A context's file has every row of its units up to here, for good: see [`super::redo`].
+    pub fn synced(&self, context: &'static str, position: u64) {
+        let mut synced = self.shared.synced.lock();
+        let newest = synced.entry(context).or_default();
+        *newest = position.max(*newest);
     }
 
     /// Whether a write failed, so that nothing more is written until a restart.

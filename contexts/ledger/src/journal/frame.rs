@@ -15,6 +15,7 @@
 //! else that does not add up means damage.
 
 use super::record::{lengths, seal};
+use super::redo::is_destroyed;
 use kernel::Timestamp;
 
 /// The unit in which a disk writes all or nothing.
@@ -25,9 +26,6 @@ pub const HEAD: usize = 144;
 pub const MAX_FRAME: usize = 256 << 20;
 /// Version of the format.
 pub const VERSION: u16 = 1;
-
-/// What every byte of redo is once it is destroyed.
-pub const DESTROYED: u8 = 0xff;
 
 const MAGIC: [u8; 4] = *b"CJF1";
 const MARK: [u8; 4] = *b"head";
@@ -182,8 +180,7 @@ impl Head {
         &frame[HEAD..HEAD + self.records as usize]
     }
 
-    /// Checks the whole frame. Redo may have been destroyed on purpose once nothing needs it: every bit of it is
-    /// one then, so that a sector that was never written is not taken for it.
+    /// Checks the whole frame. The images of its redo may have been destroyed on purpose once nothing needs them.
     pub fn holds(&self, frame: &[u8]) -> bool {
         if frame.len() as u64 != self.extent() {
             return false;
@@ -191,8 +188,7 @@ impl Head {
         let records = self.records_of(frame);
         let redo_start = HEAD + self.records as usize;
         let redo = &frame[redo_start..redo_start + self.redo as usize];
-        let redo_right =
-            *blake3::hash(redo).as_bytes() == self.redo_hash || redo.iter().all(|byte| *byte == DESTROYED);
+        let redo_right = *blake3::hash(redo).as_bytes() == self.redo_hash || is_destroyed(redo);
         redo_right && chain_hash(&frame[..104], records).is_some_and(|hash| hash == self.hash)
     }
 

@@ -1,4 +1,5 @@
-//! The thread behind the commits: keeps a segment ahead, writes checkpoints, reads everything again now and then.
+//! The thread behind the commits: keeps a segment ahead, writes checkpoints, destroys redo that nothing needs, reads
+//! everything again now and then.
 
 use super::engine::Settings;
 use super::keeper::Keeper;
@@ -12,10 +13,16 @@ const KEEPER_PAUSE: Duration = Duration::from_millis(20);
 /// How long the keeper waits after a fault, a full disk above all, before it tries again.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often the keeper looks for redo that nothing needs any more.
+const REDO_PAUSE: Duration = Duration::from_secs(1);
+/// How long it leaves redo alone after a fault.
+const REDO_FAULT_PAUSE: Duration = Duration::from_secs(60);
+
 /// Runs the keeper until the engine closes.
 pub(super) fn keep_house(keeper: &Keeper, shared: &Shared, settings: Settings, clock: &dyn Clock) {
     let mut spare_for = 0;
     let mut scrubbed_us = clock.monotonic_us();
+    let mut redo = RedoRound { at_us: clock.monotonic_us() };
     loop {
         if shared.queue.lock().closing {
             return;
@@ -39,12 +46,39 @@ pub(super) fn keep_house(keeper: &Keeper, shared: &Shared, settings: Settings, c
             std::thread::park_timeout(FAULT_PAUSE);
             continue;
         }
+        redo.go(keeper, shared, clock);
         let since_us = u64::try_from(clock.monotonic_us() - scrubbed_us).unwrap_or(0);
         if settings.scrub_pause.is_some_and(|pause| Duration::from_micros(since_us) >= pause) {
             scrub(keeper, shared);
             scrubbed_us = clock.monotonic_us();
         }
         std::thread::park_timeout(KEEPER_PAUSE);
+    }
+}
+
+/// When redo is looked at next.
+struct RedoRound {
+    at_us: i64,
+}
+
+impl RedoRound {
+    /// Destroys the redo of one segment, if it is time to and no file needs it.
+    fn go(&mut self, keeper: &Keeper, shared: &Shared, clock: &dyn Clock) {
+        let now_us = clock.monotonic_us();
+        if now_us < self.at_us {
+            return;
+        }
+        let synced = shared.synced.lock().clone();
+        let pause = match keeper.destroy_redo(&|context| synced.get(context).copied().unwrap_or(0)) {
+            // There may be more.
+            Ok(true) => Duration::ZERO,
+            Ok(false) => REDO_PAUSE,
+            Err(fault) => {
+                tracing::error!(%fault, "redo that no file needs could not be destroyed; tried again in a minute");
+                REDO_FAULT_PAUSE
+            }
+        };
+        self.at_us = now_us + i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
     }
 }
 

@@ -24,6 +24,7 @@ pub mod names;
 mod problems;
 pub mod record;
 pub mod recovery;
+pub mod redo;
 pub mod replay;
 pub mod rest;
 pub mod scan;

@@ -50,7 +50,8 @@ pub struct Segment {
 pub struct Segments {
     disk: Arc<dyn Disk>,
     list: ArcSwap<Vec<Arc<Segment>>>,
-    /// Held while the spare is made or taken: what one thread zeroes, no other may be writing records to.
+    /// Held while the spare is made or taken (what one thread zeroes, no other may be writing records to) and while
+    /// the list changes.
     spare: Mutex<()>,
 }
 
@@ -176,6 +177,19 @@ impl Segments {
         let room = file.size()?.saturating_sub(SEGMENT_HEAD);
         let mut list = Vec::clone(&self.list.load());
         list.push(Arc::new(Segment { start, file, room }));
+        self.list.store(Arc::new(list));
+        Ok(())
+    }
+
+    /// Takes a segment's file anew, which was written again under its name. Who holds the old one reads on in it.
+    pub fn reopen(&self, start: u64) -> io::Result<()> {
+        let file = self.disk.open(&segment_name(start))?;
+        let room = file.size()?.saturating_sub(SEGMENT_HEAD);
+        let _spare = self.spare.lock();
+        let mut list = Vec::clone(&self.list.load());
+        if let Ok(place) = list.binary_search_by_key(&start, |segment| segment.start) {
+            list[place] = Arc::new(Segment { start, file, room });
+        }
         self.list.store(Arc::new(list));
         Ok(())
     }

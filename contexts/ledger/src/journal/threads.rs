@@ -11,7 +11,7 @@ use super::view::View;
 use super::writer::Writer;
 use crate::command::Command;
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub view: Arc<View>,
     pub poisoned: AtomicBool,
     pub full_disk: AtomicBool,
+    /// Up to where each context's file of rows has everything for good.
+    pub synced: Mutex<BTreeMap<&'static str, u64>>,
     pub damage: Mutex<Option<String>>,
     pub checkpoint: Mutex<Option<(u64, u64)>>,
     pub checkpoint_at: AtomicU64,

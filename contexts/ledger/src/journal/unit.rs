@@ -1,16 +1,11 @@
-//! Units of contexts in the journal: who asked for what, what was answered, and the redo of the rows that changed
-//! with it. The context stands in the record's core; command and answer, in which names may stand, in its text.
+//! Units of contexts in the journal: who asked for what, and what was answered. The context stands in the record's core; command and answer, in which names may stand, in its text.
 
 use super::codec::{Malformed, Pen, Reader, put_u64};
-use super::frame::HEAD;
-use super::scan::Frame;
-use super::segments::damage;
 use crate::accounts::model::AccountNo;
 use crate::books::model::{AssetNo, BookNo};
 use crate::command::{Manner, Origin, Request};
 use crate::effect::Decision;
 use kernel::{Id, Problem, Timestamp};
-use std::io;
 use tokio::sync::oneshot;
 
 /// What the first record of a unit says of the unit.
@@ -168,54 +163,4 @@ pub(super) struct Beginning {
     pub head: Option<UnitHead>,
     pub key: Option<Box<str>>,
     pub redo: Option<(&'static str, Vec<u8>)>,
-}
-
-/// Appends the redo of a unit whose first record stands here.
-pub(super) fn put_redo(out: &mut Vec<u8>, position: u64, context: &str, images: &[u8]) {
-    out.extend_from_slice(&position.to_le_bytes());
-    out.extend_from_slice(&(context.len() as u32).to_le_bytes());
-    out.extend_from_slice(context.as_bytes());
-    out.extend_from_slice(&(images.len() as u32).to_le_bytes());
-    out.extend_from_slice(images);
-}
-
-/// The redo of one unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RedoOf<'a> {
-    /// Where its first record stands.
-    pub position: u64,
-    /// Whose rows.
-    pub context: &'a str,
-    /// Their images.
-    pub images: &'a [u8],
-}
-
-impl Frame<'_> {
-    /// Shows the redo of every unit in the frame, in order.
-    pub fn each_redo(&self, mut take: impl FnMut(RedoOf<'_>) -> io::Result<()>) -> io::Result<()> {
-        let start = HEAD + self.head.records as usize;
-        let mut rest = &self.bytes[start..start + self.head.redo as usize];
-        while !rest.is_empty() {
-            let redo = take_redo(&mut rest).ok_or_else(|| {
-                damage(format_args!("frame at {}: its redo does not decode", self.head.position))
-            })?;
-            take(redo)?;
-        }
-        Ok(())
-    }
-}
-
-fn take_redo<'a>(rest: &mut &'a [u8]) -> Option<RedoOf<'a>> {
-    let (position, behind) = rest.split_first_chunk()?;
-    *rest = behind;
-    let context = std::str::from_utf8(take_bytes(rest)?).ok()?;
-    let images = take_bytes(rest)?;
-    Some(RedoOf { position: u64::from_le_bytes(*position), context, images })
-}
-
-fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, behind) = rest.split_first_chunk()?;
-    let (bytes, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    *rest = behind;
-    Some(bytes)
 }

@@ -110,7 +110,8 @@ impl<B: Awaited> UnitStore<B> {
             );
         }
         let readers = Arc::new(Readers::open(path)?);
-        let checkpointer = Checkpointer::start(path)?;
+        let told = books.clone();
+        let checkpointer = Checkpointer::start(path, move |position| told.synced(context, position))?;
         let desk = Desk::start(committer, books.clone(), clock.clone(), on_fatal)?;
         let numbers = Mutex::default();
         let path = path.to_owned();

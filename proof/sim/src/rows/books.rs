@@ -8,6 +8,8 @@ use ledger::journal::unit::{Decided, Fact, UnitDone, UnitReply};
 use ledger::units::{redo_from, told, unit_job};
 use parking_lot::Mutex;
 use platform_store::books::{Books, Deciding, Place, Poisoned, Redo, Verdict};
+use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -18,6 +20,8 @@ pub struct SimBooks {
     pub life: Arc<Mutex<Life>>,
     /// How it is broken.
     pub mutant: Mutant,
+    /// Up to where each file has everything for good.
+    synced: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     /// The redo of the unit before, for a mutant.
     before: Arc<Mutex<Vec<u8>>>,
 }
@@ -25,7 +29,20 @@ pub struct SimBooks {
 impl SimBooks {
     /// Over this engine.
     pub fn new(life: Life, mutant: Mutant) -> Self {
-        Self { life: Arc::new(Mutex::new(life)), mutant, before: Arc::default() }
+        Self { life: Arc::new(Mutex::new(life)), mutant, synced: Arc::default(), before: Arc::default() }
+    }
+}
+
+impl SimBooks {
+    /// The keeper destroys the redo of a segment if it may; whether it did.
+    pub fn destroy_redo(&self) -> io::Result<bool> {
+        let synced = self.synced.lock().clone();
+        let early = self.mutant == Mutant::DestroysEarly;
+        let upto = |context: &str| match early {
+            true => u64::MAX,
+            false => synced.get(context).copied().unwrap_or(0),
+        };
+        self.life.lock().keeper.destroy_redo(&upto)
     }
 }
 
@@ -62,6 +79,10 @@ impl Books for SimBooks {
 
     fn release(&self, context: &'static str) {
         self.life.lock().view.release(context);
+    }
+
+    fn synced(&self, context: &'static str, position: u64) {
+        self.synced.lock().insert(context, position);
     }
 
     fn durable(&self) -> Place {

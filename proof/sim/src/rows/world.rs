@@ -14,7 +14,8 @@ use kernel::{IdSource as _, Tenant};
 use ledger::books::model::{AssetNo, BookNo};
 use ledger::journal::engine::outcome_unknown;
 use ledger::journal::recovery::recover;
-use platform_store::books::Verdict;
+use ledger::journal::segments::{FIRST_POSITION, segment_name};
+use platform_store::books::{Books as _, Verdict};
 use platform_store::units::committer::{Committer, RowsVerdict};
 use platform_store::units::opening;
 use std::collections::BTreeMap;
@@ -53,13 +54,15 @@ pub enum Mutant {
     GoesOnAfterFailedCommit,
     /// A transaction that vanished does not end the process.
     GoesOnAfterVanished,
+    /// Redo is destroyed before the files that need it are synced.
+    DestroysEarly,
     /// Rows units go on after the journal was poisoned under an open transaction.
     RowsAfterPoison,
 }
 
 impl Mutant {
     /// All that are broken.
-    pub const BROKEN: [Self; 10] = [
+    pub const BROKEN: [Self; 11] = [
         Self::MixesKinds,
         Self::CommitsEarly,
         Self::TellsEarly,
@@ -69,6 +72,7 @@ impl Mutant {
         Self::RowsUnsynced,
         Self::GoesOnAfterFailedCommit,
         Self::GoesOnAfterVanished,
+        Self::DestroysEarly,
         Self::RowsAfterPoison,
     ];
 }
@@ -95,6 +99,8 @@ pub struct Report {
     pub redone: u64,
     /// Starts that were refused because a file alone had been put back.
     pub refused: u64,
+    /// Segments whose redo was destroyed, or had none.
+    pub destroyed: u64,
     /// Transactions that vanished under a unit that was decided.
     pub vanished: u64,
     /// The last steps.
@@ -140,6 +146,12 @@ pub(super) struct World {
 pub fn run(plan: Plan) -> Report {
     let mut chance = Chance::new(plan.seed, 11);
     let born = genesis::start(&mut chance, plan.seed);
+    // A first segment that ends soon: only what stands before the newest is destroyed.
+    let size = chance.within(3, 8) << 10;
+    born.disk.meddle(&segment_name(FIRST_POSITION), |file| {
+        file.resize(size);
+        file.set_right();
+    });
     let room = |context| Room {
         context,
         file: File::default(),
@@ -222,19 +234,42 @@ impl World {
             }
             3..=7 => self.land().map(drop),
             8 => {
-                self.rooms[room].file.sync();
+                self.sync_file(room);
                 Ok(())
             }
             9 => self.fill_purse(),
-            10 => {
-                let size = 16 << 10;
+            10 | 13 => {
+                let size = self.chance.within(3, 16) << 10;
                 let made = self.books.as_ref().map(|books| books.life.lock().segments.make_spare(size));
                 // Without a segment ahead the writer makes one itself, or fails.
                 drop(made);
                 Ok(())
             }
+            12 => {
+                self.destroy_redo();
+                Ok(())
+            }
             11 if self.chance.one_in(6) => self.put_file_back(room),
             _ => self.room_step(room),
+        }
+    }
+
+    /// The log of a file is copied into it, and the books are told.
+    fn sync_file(&mut self, place: usize) {
+        let room = &mut self.rooms[place];
+        room.file.sync();
+        if let (Some(books), Some(committer)) = (&self.books, &room.committer) {
+            books.synced(room.context, committer.cursor().position);
+        }
+    }
+
+    fn destroy_redo(&mut self) {
+        if self.chance.one_in(2) {
+            (0..self.rooms.len()).for_each(|room| self.sync_file(room));
+        }
+        if let Some(Ok(true)) = self.books.as_ref().map(SimBooks::destroy_redo) {
+            self.report.destroyed += 1;
+            self.note("the redo of a segment is destroyed, or there was none".to_owned());
         }
     }
 
