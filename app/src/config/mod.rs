@@ -44,6 +44,8 @@ const MAX_CHECKPOINT_ENTRIES: i64 = 100_000_000;
 const MIN_CHECKPOINT_BYTES: i64 = 1 << 20;
 /// Most: a start reads this much.
 const MAX_CHECKPOINT_BYTES: i64 = 1 << 40;
+/// Most that a disk may be asked to keep free: a tebibyte.
+const MAX_RESERVE_BYTES: i64 = 1 << 40;
 /// Longest pause between two checks: a year.
 const MAX_SCRUB_HOURS: i64 = 366 * 24;
 
@@ -205,12 +207,14 @@ fn ledger_settings(layers: &mut Layers) -> Option<LedgerSettings> {
     let checkpoint_names = layers.number("ledger.checkpoint_entries", least, most);
     let (least, most) = (MIN_CHECKPOINT_BYTES, MAX_CHECKPOINT_BYTES);
     let checkpoint_bytes = layers.number("ledger.checkpoint_bytes", least, most);
+    let disk_reserve_bytes = layers.number("ledger.disk_reserve_bytes", 0, MAX_RESERVE_BYTES);
     let scrub_hours = layers.number("ledger.scrub_hours", 0, MAX_SCRUB_HOURS);
     let projection = layers.flag("ledger.projection");
     let scrub_pause = scrub_hours.map(|hours| (hours > 0).then(|| Duration::from_secs(hours * 3_600)));
     Some(LedgerSettings {
         checkpoint_names: checkpoint_names?,
         checkpoint_bytes: checkpoint_bytes?,
+        disk_reserve_bytes: disk_reserve_bytes?,
         scrub_pause: scrub_pause?,
         projection: projection?,
     })

@@ -101,7 +101,7 @@ fn every_default_key_is_read_and_documented() {
     let keys = config.shown.iter().map(|shown| shown.key.as_str());
     assert!(keys.eq("server.listen server.drain_s server.max_connections server.header_time_s limits.body_bytes \
                      limits.request_time_s limits.body_idle_s limits.rate_per_second limits.rate_burst data.dir \
-                     ledger.checkpoint_entries ledger.checkpoint_bytes ledger.scrub_hours ledger.projection \
+                     ledger.checkpoint_entries ledger.checkpoint_bytes ledger.disk_reserve_bytes ledger.scrub_hours ledger.projection \
                      wallets.asset wallets.asset_scale log.format log.level"
         .split(' ')));
     // The documented defaults are those of the parts that they set.

@@ -114,6 +114,10 @@ impl Books for Ledger {
         self.engine().synced(context, position);
     }
 
+    fn lacks_room(&self) -> Option<Problem> {
+        self.engine().lacks_room()
+    }
+
     fn durable(&self) -> Place {
         self.place()
     }

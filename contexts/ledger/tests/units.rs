@@ -6,9 +6,14 @@ use ledger::accounts::model::{AccountKind, AccountRef, OpenAccount};
 use ledger::books::model::AssetNo;
 use ledger::command::{Command as LedgerCommand, Keys, Request};
 use ledger::entries::model::{AmountCommand, Direction, PostEntry, PostingCommand};
-use ledger::journal::disk::RealDisk;
+use ledger::journal::disk::{Disk, RealDisk};
 use ledger::journal::engine::Settings;
+use ledger::journal::keeper::Keeper;
+use ledger::journal::recovery::{Recovered, recover};
+use ledger::journal::rest::Rest;
+use ledger::journal::segments::{FIRST_POSITION, segment_name};
 use ledger::journal::unit::{Fact, UnitDone};
+use platform_store::books::Books as _;
 use platform_store::unit::{Answered, Change, Command, MoneyUnit, RefusedArm, RowsUnit};
 use platform_store::{Error, Migration, Setting, Stopped, UnitStore, params};
 use std::path::Path;
@@ -19,6 +24,7 @@ static MIGRATIONS: [Migration; 1] = [Migration {
     file: "0001_pots.sql",
     sql: "CREATE TABLE pots (id INTEGER PRIMARY KEY, used INTEGER NOT NULL) STRICT;
           CREATE TABLE moves (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL) STRICT;
+          CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
           CREATE TABLE declines (id INTEGER PRIMARY KEY) STRICT;",
 }];
 
@@ -122,6 +128,18 @@ impl House {
         };
         self.store.once_money(&by(), &asked, make).await
     }
+}
+
+/// The keeper of a journal that nobody serves.
+fn keeper(folder: &Path) -> Keeper {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::try_new(folder).unwrap());
+    let Recovered { segments, identity, index, .. } = recover(&disk, &RandomIds).unwrap();
+    let rest = Rest::new(Arc::new(SystemClock::default()));
+    Keeper { disk, segments, identity, index, rest }
+}
+
+fn is_segment(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
+    entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".seg"))
 }
 
 static FULL: Slug = Slug { code: "pot-full", status: 422, title: "The pot is full" };
@@ -274,6 +292,76 @@ async fn a_file_that_is_missing_or_of_another_journal_stops_the_start() {
     assert!(missing.contains("missing or empty"), "{missing}");
     let foreign = start(&other.path().join("pots.sqlite")).unwrap_err();
     assert!(foreign.contains("another journal"), "{foreign}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redo_is_gone_once_no_file_needs_it_and_a_lost_file_is_still_missed() {
+    const NAME: &str = "Zaphod Beeblebrox";
+    let folder = tempfile::tempdir().unwrap();
+    let house = furnished(folder.path(), 100).await;
+    // Enough for a second segment: only what stands before the newest is written again.
+    let padding = NAME.repeat(6_000);
+    let mut id = 1_i64;
+    while std::fs::read_dir(folder.path().join("journal")).unwrap().filter(is_segment).count() < 2 {
+        id += 1;
+        let text = padding.clone();
+        let make = move || {
+            let insert =
+                Change::one("INSERT INTO names (id, name) VALUES (?1, ?2)", [id.into(), text.clone().into()]);
+            let unit = MoneyUnit::answering(|_: &UnitDone| b"named".to_vec()).change(insert);
+            async move { Ok::<_, Stopped>(unit) }
+        };
+        house.store.once_money(&by(), &command(None, Vec::new()), make).await.unwrap();
+    }
+    let in_file = house.store.books().durable().position;
+    house.store.close();
+    house.ledger.close();
+    drop(house);
+
+    let first = folder.path().join("journal").join(segment_name(FIRST_POSITION));
+    let has_name = || {
+        let bytes = std::fs::read(&first).unwrap();
+        bytes.windows(NAME.len()).any(|part| part == NAME.as_bytes())
+    };
+    let keeper = keeper(&folder.path().join("journal"));
+    assert!(!keeper.destroy_redo(&|_| FIRST_POSITION).unwrap(), "the file may need it");
+    assert!(has_name());
+    let upto = |context: &str| if context == "pots" { in_file } else { 0 };
+    assert!(keeper.destroy_redo(&upto).unwrap());
+    assert!(!has_name(), "the images are gone");
+    assert!(!keeper.destroy_redo(&upto).unwrap(), "the newest segment keeps its own");
+    drop(keeper);
+
+    let house = open(folder.path());
+    assert_eq!(house.rows("names").await, id - 1);
+    assert_eq!(house.balance("purse").await, 100);
+    house.store.close();
+    let other = folder.path().join("pots.sqlite");
+    std::fs::rename(&other, folder.path().join("elsewhere")).unwrap();
+    let on_fatal = Arc::new(|_: &str| {});
+    let (books, clock) = (Arc::new(house.ledger.clone()), house.store.clock().clone());
+    let start = UnitStore::open(&other, "pots", &MIGRATIONS, Setting { books, clock, on_fatal });
+    let refused = start.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("its redo is destroyed"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_copied_in_all_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = furnished(folder.path(), 100).await;
+    let insert = "INSERT INTO moves (id, amount) VALUES (?1, ?2)";
+    let rows = |ids: std::ops::Range<i64>| ids.map(|id| vec![id.into(), 7_i64.into()]).collect::<Vec<_>>();
+    assert_eq!(house.store.copy_in(insert, rows(0..2_500)).await.unwrap(), 2_500);
+    assert_eq!(house.rows("moves").await, 2_500);
+    // One of them is there already: none of the others comes in.
+    let taken = house.store.copy_in(insert, rows(2_400..2_600)).await.unwrap_err();
+    assert!(matches!(taken, Stopped::Unanswered(_)), "{taken:?}");
+    assert_eq!(house.rows("moves").await, 2_500);
+    house.fill(Some("after"), 9_000, 5).await.unwrap();
+    house.store.close();
+    house.ledger.close();
+    drop(house);
+    assert_eq!(open(folder.path()).rows("moves").await, 2_501);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -126,6 +126,9 @@ pub trait Books: Send + Sync + 'static {
     /// needed any more.
     fn synced(&self, context: &'static str, position: u64);
 
+    /// Why nothing is written into files of rows just now, if so: what was decided has to have room there.
+    fn lacks_room(&self) -> Option<Problem>;
+
     /// How far the journal is durable.
     fn durable(&self) -> Place;
 

@@ -68,8 +68,10 @@ impl Checkpointer {
 fn copy(connection: &Connection) -> rusqlite::Result<Option<u64>> {
     let cursor = "SELECT position FROM store_cursor WHERE one = 1";
     let cursor: i64 = connection.prepare_cached(cursor)?.query_row([], |row| row.get(0))?;
-    let (busy, frames, copied): (i64, i64, i64) = connection
-        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (busy, frames, copied): (i64, i64, i64) =
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     if frames > LONG_FRAMES {
         // Busy readers are no fault: the next look tries again.
         connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;

@@ -45,6 +45,8 @@ pub struct Settings {
     pub checkpoint_names: u64,
     /// Frame bytes after which the same happens.
     pub checkpoint_bytes: u64,
+    /// Free bytes of the disk below which units of contexts are refused.
+    pub disk_reserve_bytes: u64,
     /// Pause between two background checks of the whole journal; none: no checks.
     pub scrub_pause: Option<Duration>,
     /// Whether a projection is kept; whoever opens the ledger says where.
@@ -56,6 +58,7 @@ impl Default for Settings {
         Self {
             checkpoint_names: 800_000,
             checkpoint_bytes: 512 << 20,
+            disk_reserve_bytes: 64 << 20,
             scrub_pause: Some(Duration::from_secs(24 * 3600)),
             projection: true,
         }
@@ -112,6 +115,7 @@ impl Engine {
             view: view.clone(),
             poisoned: AtomicBool::new(false),
             full_disk: AtomicBool::new(false),
+            low_disk: AtomicBool::new(false),
             damage: Mutex::new(None),
             checkpoint: Mutex::new(None),
             checkpoint_at: AtomicU64::new(snapshot_at),
@@ -289,6 +293,16 @@ impl Engine {
             return Some(unavailable(detail));
         }
         None
+    }
+
+    /// Why nothing is written into files of rows, if so: below the reserve what a unit decided might find no room.
+    pub fn lacks_room(&self) -> Option<Problem> {
+        self.shared.low_disk.load(Ordering::Acquire).then(|| {
+            unavailable(
+                "The disk is nearly full: less is free than ledger.disk_reserve_bytes. Reads go on; free some space \
+                 and commands that change rows go on by themselves.",
+            )
+        })
     }
 
     /// A context's file has every row of its units up to here, for good: see [`super::redo`].

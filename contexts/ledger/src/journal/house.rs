@@ -13,8 +13,8 @@ const KEEPER_PAUSE: Duration = Duration::from_millis(20);
 /// How long the keeper waits after a fault, a full disk above all, before it tries again.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often the keeper looks for redo that nothing needs any more.
-const REDO_PAUSE: Duration = Duration::from_secs(1);
+/// How often the keeper looks how much is free, and for redo that nothing needs any more.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// How long it leaves redo alone after a fault.
 const REDO_FAULT_PAUSE: Duration = Duration::from_secs(60);
 
@@ -22,11 +22,12 @@ const REDO_FAULT_PAUSE: Duration = Duration::from_secs(60);
 pub(super) fn keep_house(keeper: &Keeper, shared: &Shared, settings: Settings, clock: &dyn Clock) {
     let mut spare_for = 0;
     let mut scrubbed_us = clock.monotonic_us();
-    let mut redo = RedoRound { at_us: clock.monotonic_us() };
+    let mut round = Round { room_at_us: scrubbed_us, redo_at_us: scrubbed_us };
     loop {
         if shared.queue.lock().closing {
             return;
         }
+        round.go(keeper, shared, settings, clock);
         let segments = keeper.segments.list().len();
         if spare_for != segments {
             match keeper.segments.make_spare(keeper.segments.next_size()) {
@@ -46,7 +47,6 @@ pub(super) fn keep_house(keeper: &Keeper, shared: &Shared, settings: Settings, c
             std::thread::park_timeout(FAULT_PAUSE);
             continue;
         }
-        redo.go(keeper, shared, clock);
         let since_us = u64::try_from(clock.monotonic_us() - scrubbed_us).unwrap_or(0);
         if settings.scrub_pause.is_some_and(|pause| Duration::from_micros(since_us) >= pause) {
             scrub(keeper, shared);
@@ -56,30 +56,53 @@ pub(super) fn keep_house(keeper: &Keeper, shared: &Shared, settings: Settings, c
     }
 }
 
-/// When redo is looked at next.
-struct RedoRound {
-    at_us: i64,
+/// Whether less is free than the reserve; a disk that cannot say is taken for one with room.
+fn look_at_room(keeper: &Keeper, shared: &Shared, reserve_bytes: u64) {
+    let low = keeper.disk.free_bytes().is_ok_and(|free| free < reserve_bytes);
+    if low != shared.low_disk.swap(low, Ordering::AcqRel) {
+        match low {
+            true => tracing::error!(
+                reserve_bytes,
+                "the disk is nearly full; commands that change rows wait for space"
+            ),
+            false => tracing::info!("the disk has room again"),
+        }
+    }
 }
 
-impl RedoRound {
-    /// Destroys the redo of one segment, if it is time to and no file needs it.
-    fn go(&mut self, keeper: &Keeper, shared: &Shared, clock: &dyn Clock) {
+/// When the keeper looks next.
+struct Round {
+    room_at_us: i64,
+    redo_at_us: i64,
+}
+
+impl Round {
+    /// Looks at the room there is, and destroys the redo of one segment if no file needs it; each when it is time to.
+    fn go(&mut self, keeper: &Keeper, shared: &Shared, settings: Settings, clock: &dyn Clock) {
         let now_us = clock.monotonic_us();
-        if now_us < self.at_us {
+        if now_us >= self.room_at_us {
+            look_at_room(keeper, shared, settings.disk_reserve_bytes);
+            self.room_at_us = now_us + micros(LOOK_PAUSE);
+        }
+        if now_us < self.redo_at_us {
             return;
         }
         let synced = shared.synced.lock().clone();
         let pause = match keeper.destroy_redo(&|context| synced.get(context).copied().unwrap_or(0)) {
             // There may be more.
             Ok(true) => Duration::ZERO,
-            Ok(false) => REDO_PAUSE,
+            Ok(false) => LOOK_PAUSE,
             Err(fault) => {
                 tracing::error!(%fault, "redo that no file needs could not be destroyed; tried again in a minute");
                 REDO_FAULT_PAUSE
             }
         };
-        self.at_us = now_us + i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
+        self.redo_at_us = now_us + micros(pause);
     }
+}
+
+fn micros(pause: Duration) -> i64 {
+    i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Writes a checkpoint if one was begun; whether nothing went wrong. One that failed is tried again.

@@ -53,11 +53,7 @@ impl Frame<'_> {
     }
 }
 
-fn each(
-    mut rest: &[u8],
-    frame: u64,
-    take: &mut dyn FnMut(RedoOf<'_>) -> io::Result<()>,
-) -> io::Result<()> {
+fn each(mut rest: &[u8], frame: u64, take: &mut dyn FnMut(RedoOf<'_>) -> io::Result<()>) -> io::Result<()> {
     while !rest.is_empty() {
         let redo = take_redo(&mut rest)
             .ok_or_else(|| damage(format_args!("frame at {frame}: its redo does not decode")))?;

@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub view: Arc<View>,
     pub poisoned: AtomicBool,
     pub full_disk: AtomicBool,
+    /// Less is free than the reserve.
+    pub low_disk: AtomicBool,
     /// Up to where each context's file of rows has everything for good.
     pub synced: Mutex<BTreeMap<&'static str, u64>>,
     pub damage: Mutex<Option<String>>,

@@ -321,6 +321,9 @@ impl<B: Awaited> UnitStore<B> {
     }
 
     async fn hand<V>(&self, task: impl FnOnce(oneshot::Sender<Reply<V>>) -> Task<B>) -> Result<V, Stopped> {
+        if let Some(problem) = self.shared.books.lacks_room() {
+            return Err(Stopped::Unanswered(problem));
+        }
         let (reply, answer) = oneshot::channel();
         if self.shared.desk.put(task(reply)).is_err() {
             let mut problem =

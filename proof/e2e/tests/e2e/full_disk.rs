@@ -146,6 +146,30 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
 }
 
 #[test]
+fn below_the_reserve_rows_wait_and_entries_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("data");
+    let Some(_mount) = small_disk(&disk, "full_disk::below_the_reserve_rows_wait_and_entries_go_on") else {
+        return;
+    };
+    let reserve = [("LEDGER__DISK_RESERVE_BYTES", "16777216")];
+    let server = Server::start_with(folder.path(), &reserve);
+    let mut client = server.client();
+    client.post("/clients", r#"{"login":"ford","name":"Ford"}"#).ok(201);
+    let ballast = disk.join("lost+found");
+    fs::write(&ballast, vec![1; 26 << 20]).unwrap();
+    let refused = || client.post("/v1/customers", r#"{"name":"Arthur"}"#).status == 503;
+    until(RECOVERY, "a refusal below the reserve", refused);
+    let answer = client.post("/v1/customers", r#"{"name":"Arthur"}"#);
+    assert_eq!(answer.problem(), "ledger-unavailable");
+    assert!(answer.text().contains("disk_reserve_bytes"), "{}", answer.text());
+    client.post("/v1/accounts", &account("a", "asset")).ok(201);
+    client.get("/v1/customers").ok(200);
+    fs::remove_file(&ballast).unwrap();
+    until(RECOVERY, "room", || client.post("/v1/customers", r#"{"name":"Arthur"}"#).status == 201);
+}
+
+#[test]
 fn a_disk_that_fills_at_once_under_load_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("data");

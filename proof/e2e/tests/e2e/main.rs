@@ -16,6 +16,7 @@ mod json;
 mod kills;
 mod mask;
 mod process;
+mod redo;
 mod replay;
 mod scripts;
 mod server;

@@ -2,6 +2,7 @@
 
 use super::world::Mutant;
 use crate::life::Life;
+use kernel::Problem;
 use ledger::books::model::BookNo;
 use ledger::command::Request;
 use ledger::journal::unit::{Decided, Fact, UnitDone, UnitReply};
@@ -83,6 +84,10 @@ impl Books for SimBooks {
 
     fn synced(&self, context: &'static str, position: u64) {
         self.synced.lock().insert(context, position);
+    }
+
+    fn lacks_room(&self) -> Option<Problem> {
+        None
     }
 
     fn durable(&self) -> Place {
