@@ -32,12 +32,16 @@ use formats::Rejected;
 use kernel::{AssetCode, Problem, Tenant};
 use layout::Layout;
 use ledger::accounts::model::AccountKind;
+use ledger::journal::engine::Settings;
 use posting::{Counts, Post};
 use rejects::Rejects;
 use serde_json::json;
 use sieve::{Sieve, Visit};
 use std::collections::HashMap;
 use std::path::PathBuf;
+
+/// Names that the index keeps in memory meanwhile, at most: a long file must not take more than a short one.
+const NAMES_IN_MEMORY: u64 = 40_000;
 
 /// Imports a file.
 pub async fn run(flags: ImportFlags, config: &Config, output: Output) -> Result<(), Failure> {
@@ -49,7 +53,9 @@ pub async fn run(flags: ImportFlags, config: &Config, output: Output) -> Result<
     let data = DataDir::make(&config.data.dir)?;
     let _lock = data.lock()?;
     let world = World::real();
-    let ledger = wiring::open_ledger(&data, &world, config.ledger)?;
+    let settings =
+        Settings { checkpoint_names: config.ledger.checkpoint_names.min(NAMES_IN_MEMORY), ..config.ledger };
+    let ledger = wiring::open_ledger(&data, &world, settings)?;
     if ledger.engine().clock_suspect() {
         let what =
             "the clock stands before the book's newest record; start a server and confirm its time first";

@@ -2,7 +2,6 @@
 //! in the order of the file.
 
 use super::draft::{Draft, Known};
-use super::opening::BATCH;
 use super::rejects::Rejects;
 use super::survey::Survey;
 use super::told;
@@ -21,6 +20,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+/// Entries of a batch: few, so that those under way take little memory.
+const BATCH: usize = 2_048;
 /// Batches under way at once: one is decided while another is written and a third is read.
 const UNDER_WAY: usize = 4;
 
