@@ -24,10 +24,10 @@ pub fn key_insert(tx: &Tx<'_>, key: &ApiKey, hash: &[u8; 32]) -> Result<(), Erro
     let row = params![
         key.id.0.to_be_bytes(),
         key.tenant.as_str(),
-        key.name,
+        key.name.as_str(),
         scopes,
         hash,
-        key.last_four,
+        key.last_four.as_str(),
         key.created_at.0,
         key.expires_at.map(|end| end.0)
     ];
@@ -67,7 +67,7 @@ pub fn key_revoke(tx: &Tx<'_>, tenant: &Tenant, id: Id, at: Timestamp) -> Result
 /// How many keys are not revoked.
 pub fn key_count_live(reader: &Reader<'_>) -> Result<u64, Error> {
     let query = "SELECT count(*) FROM identity_keys WHERE revoked_at IS NULL";
-    let count = reader.row(query, [], |row| row.get::<_, i64>(0))?;
+    let count = reader.row(query, [], |row| row.get::<i64>(0))?;
     Ok(u64::try_from(count.unwrap_or(0)).expect("a count is not negative"))
 }
 
@@ -80,7 +80,7 @@ pub fn key_load_live(reader: &Reader<'_>) -> Result<Vec<LiveKey>, Error> {
             id: id_of(row, 1)?,
             tenant: tenant_of(row, 2)?,
             scopes: scopes_of(row, 3)?,
-            expires_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+            expires_at: row.get::<Option<i64>>(4)?.map(Timestamp),
         })
     })
 }
@@ -100,8 +100,8 @@ fn key_of(row: &Row<'_>) -> Read<ApiKey> {
         scopes: scopes_of(row, 3)?,
         last_four: row.get(4)?,
         created_at: Timestamp(row.get(5)?),
-        expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
-        standing: match row.get::<_, Option<i64>>(7)? {
+        expires_at: row.get::<Option<i64>>(6)?.map(Timestamp),
+        standing: match row.get::<Option<i64>>(7)? {
             None => Standing::Active,
             Some(at) => Standing::Revoked { at: Timestamp(at) },
         },

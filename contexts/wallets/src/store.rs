@@ -114,7 +114,7 @@ pub fn wallet_insert(tenant: &Tenant, wallet: &Wallet) -> Change {
 
 /// Changes what people say of a wallet, if it still stands as it was read.
 pub fn wallet_describe(tenant: &Tenant, wallet: &Wallet, seen: &Wallet) -> Change {
-    let update = "UPDATE wallets_wallets SET label = ?3, metadata = ?4 WHERE tenant = ?1 AND wallet = ?2 AND label IS ?5 AND metadata = ?6";
+    let update = "UPDATE wallets_wallets SET label = ?3, metadata = ?4 WHERE tenant = ?1 AND wallet = ?2 AND label IS NOT DISTINCT FROM ?5 AND metadata = ?6";
     let values: [Value; 6] = [
         tenant.as_str().into(),
         wallet.no.0.into(),
@@ -171,7 +171,9 @@ pub fn wallet_list(
          AND (?3 IS NULL OR asset = ?3) AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR wallet < ?5)
          ORDER BY wallet DESC LIMIT ?6"
     );
-    let values = params![tenant.as_str(), filter.customer, filter.asset, filter.status, before, limit as i64];
+    let WalletFilter { customer, asset, status } = filter;
+    let named = (customer.as_deref(), asset.as_deref());
+    let values = params![tenant.as_str(), named.0, named.1, *status, before, limit as i64];
     reader.rows(&query, values, wallet_of)
 }
 

@@ -30,6 +30,12 @@ pub enum Error {
         #[source]
         source: rusqlite::Error,
     },
+    /// A column holds what it never should.
+    #[error("a row could not be read: {source}")]
+    Row {
+        /// Which, and what is wrong with it.
+        source: crate::value::RowError,
+    },
     /// The operating system refused.
     #[error("{doing}")]
     Io {
@@ -81,6 +87,7 @@ impl Error {
             Self::Sqlite { source, .. } => class_of(source),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Class::Full,
             Self::Io { .. }
+            | Self::Row { .. }
             | Self::NewerSchema { .. }
             | Self::Schema { .. }
             | Self::Fatal { .. }

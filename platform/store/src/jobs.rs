@@ -3,11 +3,12 @@
 //! stops the process in between. Effects outside carry the job's id instead.
 
 use crate::error::Error;
+use crate::params;
 use crate::statements::Reader;
 use crate::unit::{Change, NewJob, Value};
 use crate::units::committer::Asked;
+use crate::value::{Row, RowError, unreadable};
 use kernel::{Id, Tenant, Timestamp};
-use rusqlite::{Row, params};
 use std::sync::Arc;
 
 /// Pause after the first failed attempt; each further one doubles it.
@@ -139,7 +140,7 @@ pub fn job_list_due(reader: &Reader<'_>, now: Timestamp, limit: usize) -> Result
 /// When the next job is due, of all tenants.
 pub fn job_next_due(reader: &Reader<'_>) -> Result<Option<Timestamp>, Error> {
     let query = "SELECT min(due) FROM store_jobs WHERE due IS NOT NULL";
-    let due = reader.row(query, [], |row| row.get::<_, Option<i64>>(0))?;
+    let due = reader.row(query, [], |row| row.get::<Option<i64>>(0))?;
     Ok(due.flatten().map(Timestamp))
 }
 
@@ -167,10 +168,7 @@ pub fn job_list(
     reader.rows(&query, values, job_of)
 }
 
-fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
-    let unreadable = |column, what: &'static str| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
-    };
+fn job_of(row: &Row<'_>) -> Result<Job, RowError> {
     let tenant: String = row.get(1)?;
     let status: String = row.get(5)?;
     let request: String = row.get(12)?;
@@ -179,14 +177,14 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
         tenant: Tenant::parse(&tenant).map_err(|_| unreadable(1, "no tenant"))?,
         kind: row.get(2)?,
         priority: row.get(3)?,
-        due: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+        due: row.get::<Option<i64>>(4)?.map(Timestamp),
         status: Status::parse(&status).ok_or_else(|| unreadable(5, "no status"))?,
         attempts: row.get(6)?,
         payload: row.get(7)?,
         result: row.get(8)?,
         last_error: row.get(9)?,
         created: Timestamp(row.get(10)?),
-        finished: row.get::<_, Option<i64>>(11)?.map(Timestamp),
+        finished: row.get::<Option<i64>>(11)?.map(Timestamp),
         request: request.into(),
     })
 }

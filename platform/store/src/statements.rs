@@ -1,7 +1,9 @@
 //! What a closure may do with the file: statements in a snapshot or in a transaction. Statements are prepared once.
 
 use crate::error::Error;
-use rusqlite::{Connection, Params, Row, TransactionBehavior, types::Type};
+use crate::value::{Cell, Cells, Row, RowError, Value, unreadable};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 use std::ops::Deref;
 
 /// Statements that read.
@@ -16,25 +18,44 @@ impl Reader<'_> {
     pub fn rows<T>(
         &self,
         sql: &str,
-        params: impl Params,
-        turn: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        params: impl IntoIterator<Item = Value>,
+        mut turn: impl FnMut(&Row<'_>) -> Result<T, RowError>,
     ) -> Result<Vec<T>, Error> {
         let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map(params, turn)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut found = statement.query(params_from_iter(params))?;
+        let mut turned = Vec::new();
+        while let Some(row) = found.next()? {
+            turned.push(turn(&Row::new(row))?);
+        }
+        Ok(turned)
     }
 
     /// The only row of a query, if there is one.
     pub fn row<T>(
         &self,
         sql: &str,
-        params: impl Params,
-        turn: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+        params: impl IntoIterator<Item = Value>,
+        turn: impl FnOnce(&Row<'_>) -> Result<T, RowError>,
     ) -> Result<Option<T>, Error> {
-        match self.0.prepare_cached(sql)?.query_row(params, turn) {
-            Ok(value) => Ok(Some(value)),
-            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-            Err(fault) => Err(fault.into()),
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut found = statement.query(params_from_iter(params))?;
+        match found.next()? {
+            Some(row) => Ok(Some(turn(&Row::new(row))?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Cells for rusqlite::Row<'_> {
+    fn cell(&self, column: usize) -> Result<Cell<'_>, RowError> {
+        match self.get_ref(column).map_err(|fault| unreadable(column, fault))? {
+            ValueRef::Null => Ok(Cell::Null),
+            ValueRef::Integer(number) => Ok(Cell::Integer(number)),
+            ValueRef::Text(text) => {
+                std::str::from_utf8(text).map(Cell::Text).map_err(|fault| unreadable(column, fault))
+            }
+            ValueRef::Blob(bytes) => Ok(Cell::Bytes(bytes)),
+            ValueRef::Real(_) => Err(unreadable(column, "a number with a fraction")),
         }
     }
 }
@@ -44,8 +65,8 @@ pub struct Tx<'a>(Reader<'a>);
 
 impl Tx<'_> {
     /// Runs a statement that changes rows and says how many.
-    pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
-        Ok(self.0.0.prepare_cached(sql)?.execute(params)?)
+    pub fn execute(&self, sql: &str, params: impl IntoIterator<Item = Value>) -> Result<usize, Error> {
+        Ok(self.0.0.prepare_cached(sql)?.execute(params_from_iter(params))?)
     }
 }
 
@@ -55,11 +76,6 @@ impl<'a> Deref for Tx<'a> {
     fn deref(&self) -> &Reader<'a> {
         &self.0
     }
-}
-
-/// The error of a column that holds what it never should.
-pub fn unreadable(column: usize, why: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(why))
 }
 
 /// Runs a closure on one snapshot.

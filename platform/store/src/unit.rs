@@ -5,45 +5,7 @@
 use crate::books::Books;
 use kernel::{Problem, Timestamp};
 
-/// A value of a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// Nothing.
-    Null,
-    /// A whole number.
-    Integer(i64),
-    /// A text.
-    Text(String),
-    /// Bytes.
-    Bytes(Vec<u8>),
-}
-
-macro_rules! value_from {
-    ($($from:ty => $variant:ident($make:expr)),* $(,)?) => {
-        $(impl From<$from> for Value {
-            fn from(value: $from) -> Self {
-                Self::$variant(($make)(value))
-            }
-        })*
-    };
-}
-
-value_from! {
-    i64 => Integer(|value| value),
-    u32 => Integer(i64::from),
-    bool => Integer(i64::from),
-    &str => Text(str::to_owned),
-    String => Text(|value| value),
-    Timestamp => Integer(|value: Timestamp| value.0),
-    [u8; 16] => Bytes(|value: [u8; 16]| value.to_vec()),
-    Vec<u8> => Bytes(|value| value),
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
+pub use crate::value::Value;
 
 /// One statement that changes rows and is its own guard: it has to touch exactly so many of them, and to break
 /// no unique constraint. Otherwise the whole unit is undone and its command reads and decides again.

@@ -8,8 +8,9 @@ use crate::connection::{Access, assert_version, connect};
 use crate::error::{Class, Error};
 use crate::migrate::{self, Migration};
 use crate::statements::{self, Reader};
+use crate::value::Value;
 use parking_lot::{Condvar, Mutex};
-use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -109,15 +110,19 @@ impl ViewWriter {
 
 impl ViewTx<'_> {
     /// Runs a statement that changes rows and says how many.
-    pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
-        Ok(self.0.prepare_cached(sql)?.execute(params)?)
+    pub fn execute(&self, sql: &str, params: impl IntoIterator<Item = Value>) -> Result<usize, Error> {
+        Ok(self.0.prepare_cached(sql)?.execute(params_from_iter(params))?)
     }
 
-    /// Runs a statement once for each of many rows; it is looked up once.
-    pub fn execute_each<P: Params>(&self, sql: &str, rows: impl Iterator<Item = P>) -> Result<(), Error> {
+    /// Runs a statement once for each of many rows of numbers; it is looked up once.
+    pub fn execute_each<const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl Iterator<Item = [i64; N]>,
+    ) -> Result<(), Error> {
         let mut statement = self.0.prepare_cached(sql)?;
         for row in rows {
-            statement.execute(row)?;
+            statement.execute(params_from_iter(row))?;
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ async fn add(store: &Store, name: &'static str) -> Result<(), Error> {
 
 async fn count(store: &Store) -> i64 {
     let counted = |reader: &platform_store::Reader<'_>| {
-        reader.row("SELECT count(*) FROM things", [], |row| row.get::<_, i64>(0))
+        reader.row("SELECT count(*) FROM things", [], |row| row.get::<i64>(0))
     };
     store.read::<_, Error>(counted).await.unwrap().unwrap()
 }
@@ -170,9 +170,7 @@ async fn a_watch_sees_what_another_opener_committed() {
     let other = Store::open(&path, &ONE).unwrap();
     let mut watch = store.watch().unwrap();
     let mut look = || {
-        watch
-            .look(|reader| reader.row("SELECT count(*) FROM things", [], |row| row.get::<_, i64>(0)))
-            .unwrap()
+        watch.look(|reader| reader.row("SELECT count(*) FROM things", [], |row| row.get::<i64>(0))).unwrap()
     };
     assert_eq!(look(), Some(Some(0)));
     assert_eq!(look(), None);

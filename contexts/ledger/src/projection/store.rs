@@ -46,7 +46,7 @@ pub struct Span {
 pub fn label_insert(tx: &ViewTx<'_>, generation: u64, rows: &[LabelRow]) -> Result<(), Error> {
     let insert = "INSERT INTO projection_labels (generation, label, position) VALUES (?1, ?2, ?3)";
     let generation = column(generation);
-    tx.execute_each(insert, rows.iter().map(|row| (generation, row.label, row.position)))
+    tx.execute_each(insert, rows.iter().map(|row| [generation, row.label, row.position]))
 }
 
 /// Positions of a label in a generation at or below `upto` and behind `after`, newest first.

@@ -107,7 +107,7 @@ pub fn payout_counts(reader: &Reader<'_>, tenant: &Tenant, batch: Id) -> Result<
         "SELECT status, count(*) FROM wallets_payouts WHERE tenant = ?1 AND batch = ?2 GROUP BY status";
     let mut counts = [0; 3];
     let found = reader.rows(query, params![tenant.as_str(), batch.0.to_be_bytes()], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        Ok((row.get::<String>(0)?, row.get::<i64>(1)?))
     })?;
     for (place, (_, word)) in PayoutStatus::ALL.iter().enumerate() {
         counts[place] = found.iter().find(|(status, _)| status == word).map_or(0, |(_, count)| *count);
