@@ -5,8 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . proof/steps.sh
+. proof/services/for-tests.sh
 
 export PROOF_SCALE="${PROOF_SCALE:-100}"
+start_services
 step "tests ×$PROOF_SCALE" cargo test --workspace --locked --release
 step new-context proof/new-context.sh
 

@@ -3,18 +3,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . proof/steps.sh
+. proof/services/for-tests.sh
 
 step_with fmt "rustup component add rustfmt" format cargo fmt --all --check
 step_with clippy "rustup component add clippy" lints \
     cargo clippy --workspace --all-targets --locked -- -D warnings
 step tidy cargo xtask tidy
 step dependencies cargo xtask deps
-. proof/packages.sh
-# Tests that read our exports with it say so themselves under CI=true; elsewhere they go without it.
-if ! get_package hledger hledger; then
-    step_skips=$((step_skips + 1))
-    step_note hledger skipped "hledger is missing, so exports are not read by it: apt-get install hledger"
+if ! get_package hledger command -v hledger; then
+    step_lacks hledger "hledger is missing, so exports are not read by it: apt-get install hledger"
 fi
+start_services
 step tests cargo test --workspace --locked
 
 step_summary
