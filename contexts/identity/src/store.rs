@@ -42,7 +42,7 @@ pub fn key_list(
     limit: usize,
 ) -> Result<Vec<ApiKey>, Error> {
     let query = format!(
-        "SELECT {COLUMNS} FROM identity_keys WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2)
+        "SELECT {COLUMNS} FROM identity_keys WHERE tenant = ?1 AND (id < ?2 OR ?2 IS NULL)
          ORDER BY id DESC LIMIT ?3"
     );
     let place = before.map(|id| id.0.to_be_bytes());

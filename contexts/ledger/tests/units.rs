@@ -349,12 +349,12 @@ async fn redo_is_gone_once_no_file_needs_it_and_a_lost_file_is_still_missed() {
 async fn rows_are_copied_in_all_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let house = furnished(folder.path(), 100).await;
-    let insert = "INSERT INTO moves (id, amount) VALUES (?1, ?2)";
+    let columns = &["id", "amount"];
     let rows = |ids: std::ops::Range<i64>| ids.map(|id| vec![id.into(), 7_i64.into()]).collect::<Vec<_>>();
-    assert_eq!(house.store.copy_in(insert, rows(0..2_500)).await.unwrap(), 2_500);
+    assert_eq!(house.store.copy_in("moves", columns, rows(0..2_500)).await.unwrap(), 2_500);
     assert_eq!(house.rows("moves").await, 2_500);
     // One of them is there already: none of the others comes in.
-    let taken = house.store.copy_in(insert, rows(2_400..2_600)).await.unwrap_err();
+    let taken = house.store.copy_in("moves", columns, rows(2_400..2_600)).await.unwrap_err();
     assert!(matches!(taken, Stopped::Unanswered(_)), "{taken:?}");
     assert_eq!(house.rows("moves").await, 2_500);
     house.fill(Some("after"), 9_000, 5).await.unwrap();

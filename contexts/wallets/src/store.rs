@@ -76,8 +76,8 @@ pub fn customer_list(
     limit: usize,
 ) -> Result<Vec<Customer>, Error> {
     let query = format!(
-        "SELECT {CUSTOMER} FROM wallets_customers WHERE tenant = ?1 AND (?2 IS NULL OR login = ?2)
-         AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4"
+        "SELECT {CUSTOMER} FROM wallets_customers WHERE tenant = ?1 AND (login = ?2 OR ?2 IS NULL)
+         AND (id < ?3 OR ?3 IS NULL) ORDER BY id DESC LIMIT ?4"
     );
     let before = before.map(|id| id.0.to_be_bytes());
     reader.rows(&query, params![tenant.as_str(), login, before, limit as i64], customer_of)
@@ -167,8 +167,8 @@ pub fn wallet_list(
     limit: usize,
 ) -> Result<Vec<Wallet>, Error> {
     let query = format!(
-        "SELECT {WALLET} FROM wallets_wallets WHERE tenant = ?1 AND (?2 IS NULL OR customer = ?2)
-         AND (?3 IS NULL OR asset = ?3) AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR wallet < ?5)
+        "SELECT {WALLET} FROM wallets_wallets WHERE tenant = ?1 AND (customer = ?2 OR ?2 IS NULL)
+         AND (asset = ?3 OR ?3 IS NULL) AND (status = ?4 OR ?4 IS NULL) AND (wallet < ?5 OR ?5 IS NULL)
          ORDER BY wallet DESC LIMIT ?6"
     );
     let WalletFilter { customer, asset, status } = filter;

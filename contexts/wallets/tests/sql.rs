@@ -2,6 +2,9 @@
 //! reads and changes. Wallets touch `wallets_*` alone; the tables of the store itself are its own to change.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+use kernel::{IdSource as _, RandomIds, SystemClock};
+use platform_store::Migration;
+use platform_store::postgres::RowStore;
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use std::collections::BTreeSet;
@@ -20,6 +23,24 @@ fn statements(source: &str) -> Vec<String> {
         text.replace("{CUSTOMER}", customer).replace("{WALLET}", wallet)
     };
     pieces.filter(begins).map(columns).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_one_of_both_engines() {
+    let Ok(url) = std::env::var("CONCORD_TEST_POSTGRES") else {
+        assert!(std::env::var_os("CI").is_none(), "CONCORD_TEST_POSTGRES names no server");
+        eprintln!("NOT RUN: CONCORD_TEST_POSTGRES names no PostgreSQL server");
+        return;
+    };
+    let name = format!("wallets_sql_{:08x}", RandomIds.next().0 as u32);
+    let sql = include_str!("../migrations/0001_wallets.sql");
+    let migrations = [Migration { file: "0001_wallets.sql", sql }];
+    let clock = Arc::new(SystemClock::default());
+    let store = RowStore::open(&url, Box::leak(name.into_boxed_str()), &migrations, clock).await.unwrap();
+    for sql in SOURCES.into_iter().flat_map(statements) {
+        let prepared = store.prepares(&sql).await;
+        assert!(prepared.is_ok(), "{sql}: {:?}", prepared.err().map(|fault| format!("{fault:?}")));
+    }
 }
 
 #[test]

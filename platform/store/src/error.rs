@@ -10,6 +10,10 @@ pub enum Class {
     Unique,
     /// Another process held the file longer than we wait; the same call may succeed.
     Busy,
+    /// Others changed the same rows at the same time; doing it again may succeed.
+    Serialization,
+    /// The connection is gone, or the server does not take any.
+    Gone,
     /// No space left; nothing was written.
     Full,
     /// The file is damaged, or is no database.
@@ -29,6 +33,23 @@ pub enum Error {
         /// Why not.
         #[source]
         source: rusqlite::Error,
+    },
+    /// PostgreSQL refused.
+    #[error("{doing}")]
+    Postgres {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The database is not one to use, or cannot be reached.
+    #[error("{doing}: {what}")]
+    Database {
+        /// What was tried.
+        doing: String,
+        /// Why not, and what to do.
+        what: String,
     },
     /// A column holds what it never should.
     #[error("a row could not be read: {source}")]
@@ -85,6 +106,9 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Sqlite { source, .. } => class_of(source),
+            Self::Postgres { source, .. } => postgres_class(source),
+            // No connection came in time.
+            Self::Database { .. } => Class::Gone,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Class::Full,
             Self::Io { .. }
             | Self::Row { .. }
@@ -98,6 +122,11 @@ impl Error {
     pub(crate) fn sqlite(doing: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Sqlite { doing, source }
+    }
+
+    pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Postgres { doing, source }
     }
 
     pub(crate) fn io(doing: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
@@ -131,6 +160,22 @@ fn class_of(source: &rusqlite::Error) -> Class {
         // The log's shared index could not grow.
         _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Class::Full,
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Class::Corrupt,
+        _ => Class::Other,
+    }
+}
+
+/// Classes of PostgreSQL's SQLSTATE codes, its manual's appendix A. An error without a code is the connection's.
+fn postgres_class(source: &tokio_postgres::Error) -> Class {
+    let Some(code) = source.code() else { return Class::Gone };
+    match code.code() {
+        "23505" => Class::Unique,
+        "40001" | "40P01" => Class::Serialization,
+        "55P03" | "57014" => Class::Busy,
+        "53100" => Class::Full,
+        "XX001" | "XX002" => Class::Corrupt,
+        // Shut down, crashed, not yet up, ended from outside, too many connections, read only after a failover.
+        "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "25006" | "25P03" => Class::Gone,
+        code if code.starts_with("08") => Class::Gone,
         _ => Class::Other,
     }
 }

@@ -161,7 +161,7 @@ pub fn job_list(
 ) -> Result<Vec<Job>, Error> {
     let query = format!(
         "SELECT {COLUMNS} FROM store_jobs WHERE tenant = ?1 AND kind = ?2
-         AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR id < ?4) ORDER BY id DESC LIMIT ?5"
+         AND (status = ?3 OR ?3 IS NULL) AND (id < ?4 OR ?4 IS NULL) ORDER BY id DESC LIMIT ?5"
     );
     let before = before.map(|id| id.0.to_be_bytes());
     let values = params![tenant.as_str(), kind, status.map(Status::as_str), before, limit as i64];

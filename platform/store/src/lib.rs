@@ -11,6 +11,7 @@ mod connection;
 mod error;
 pub mod jobs;
 mod migrate;
+pub mod postgres;
 pub mod runner;
 pub mod slugs;
 mod statements;

@@ -1,17 +1,28 @@
 //! What a closure may do with the file: statements in a snapshot or in a transaction. Statements are prepared once.
 
 use crate::error::Error;
+use crate::postgres::reading::Snapshot;
 use crate::value::{Cell, Cells, Row, RowError, Value, unreadable};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 use std::ops::Deref;
 
 /// Statements that read.
-pub struct Reader<'a>(&'a Connection);
+pub struct Reader<'a>(Engine<'a>);
 
-impl Reader<'_> {
-    pub(crate) fn connection(&self) -> &Connection {
-        self.0
+#[derive(Clone, Copy)]
+enum Engine<'a> {
+    Sqlite(&'a Connection),
+    Postgres(&'a Snapshot),
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn on_sqlite(connection: &'a Connection) -> Self {
+        Self(Engine::Sqlite(connection))
+    }
+
+    pub(crate) fn on_postgres(snapshot: &'a Snapshot) -> Self {
+        Self(Engine::Postgres(snapshot))
     }
 
     /// All rows of a query, each turned into a value.
@@ -21,7 +32,14 @@ impl Reader<'_> {
         params: impl IntoIterator<Item = Value>,
         mut turn: impl FnMut(&Row<'_>) -> Result<T, RowError>,
     ) -> Result<Vec<T>, Error> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let connection = match self.0 {
+            Engine::Sqlite(connection) => connection,
+            Engine::Postgres(snapshot) => {
+                let found = snapshot.query(sql, params)?;
+                return Ok(found.iter().map(|row| turn(&Row::new(row))).collect::<Result<_, _>>()?);
+            }
+        };
+        let mut statement = connection.prepare_cached(sql)?;
         let mut found = statement.query(params_from_iter(params))?;
         let mut turned = Vec::new();
         while let Some(row) = found.next()? {
@@ -37,7 +55,14 @@ impl Reader<'_> {
         params: impl IntoIterator<Item = Value>,
         turn: impl FnOnce(&Row<'_>) -> Result<T, RowError>,
     ) -> Result<Option<T>, Error> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let connection = match self.0 {
+            Engine::Sqlite(connection) => connection,
+            Engine::Postgres(snapshot) => {
+                let found = snapshot.query(sql, params)?;
+                return Ok(found.first().map(|row| turn(&Row::new(row))).transpose()?);
+            }
+        };
+        let mut statement = connection.prepare_cached(sql)?;
         let mut found = statement.query(params_from_iter(params))?;
         match found.next()? {
             Some(row) => Ok(Some(turn(&Row::new(row))?)),
@@ -61,12 +86,15 @@ impl Cells for rusqlite::Row<'_> {
 }
 
 /// Statements of the one writing transaction; reads in it see its own writes.
-pub struct Tx<'a>(Reader<'a>);
+pub struct Tx<'a> {
+    connection: &'a Connection,
+    reader: Reader<'a>,
+}
 
 impl Tx<'_> {
     /// Runs a statement that changes rows and says how many.
     pub fn execute(&self, sql: &str, params: impl IntoIterator<Item = Value>) -> Result<usize, Error> {
-        Ok(self.0.0.prepare_cached(sql)?.execute(params_from_iter(params))?)
+        Ok(self.connection.prepare_cached(sql)?.execute(params_from_iter(params))?)
     }
 }
 
@@ -74,7 +102,7 @@ impl<'a> Deref for Tx<'a> {
     type Target = Reader<'a>;
 
     fn deref(&self) -> &Reader<'a> {
-        &self.0
+        &self.reader
     }
 }
 
@@ -85,7 +113,7 @@ pub fn snapshot<T, E: From<Error>>(
 ) -> Result<T, E> {
     let begun = connection.transaction_with_behavior(TransactionBehavior::Deferred);
     let transaction = begun.map_err(Error::sqlite("beginning a read"))?;
-    closure(&Reader(&transaction))
+    closure(&Reader::on_sqlite(&transaction))
 }
 
 /// Runs a closure in a transaction that has the file's only write lock from its start.
@@ -95,7 +123,7 @@ pub fn transaction<T, E: From<Error>>(
 ) -> Result<T, E> {
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let transaction = begun.map_err(Error::sqlite("beginning a write"))?;
-    let value = closure(&Tx(Reader(&transaction)))?;
+    let value = closure(&Tx { connection: &transaction, reader: Reader::on_sqlite(&transaction) })?;
     transaction.commit().map_err(Error::sqlite("committing"))?;
     Ok(value)
 }

@@ -2,15 +2,15 @@
 
 use super::committer::{Asked, Committer, RowsVerdict, Undone};
 use crate::error::Error;
+use crate::statements::Reader;
 use crate::unit::{Change, Command, Value};
 use kernel::Caller;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, params};
 
 impl Committer {
     /// Key, first answer and audit of a rows unit.
     pub(super) fn sign(&mut self, asked: &Asked, answer: &[u8]) -> Result<(), Undone> {
         let Asked { by, command, at } = asked;
-        let fields = encode_fields(&command.fields);
         let mut changes = Vec::new();
         if let Some(key) = &command.key {
             let insert = "INSERT INTO store_keys (tenant, key, command, fields, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -18,23 +18,14 @@ impl Committer {
                 by.tenant.as_str().into(),
                 key.as_str().into(),
                 command.name.into(),
-                fields.clone().into(),
+                encode_fields(&command.fields).into(),
                 answer.to_vec().into(),
                 (*at).into(),
             ];
             changes.push(Change::one(insert, values));
         }
         let insert = "INSERT INTO store_audit (id, tenant, at, command, fields, api_key, address, request) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let values: [Value; 8] = [
-            self.next_audit.into(),
-            by.tenant.as_str().into(),
-            (*at).into(),
-            command.name.into(),
-            fields.into(),
-            by.key.map(|id| id.0.to_be_bytes()).into(),
-            by.address.map(|address| address.to_string()).into(),
-            (&*by.request).into(),
-        ];
+        let values = [Value::from(self.next_audit)].into_iter().chain(audit_values(asked));
         self.next_audit += 1;
         changes.push(Change::one(insert, values));
         changes.iter().try_for_each(|change| self.run(change))
@@ -77,18 +68,31 @@ impl Committer {
     }
 }
 
+/// Who did what, when, from where: tenant, time, command, fields, API key, address, request.
+pub(crate) fn audit_values(asked: &Asked) -> [Value; 7] {
+    let Asked { by, command, at } = asked;
+    [
+        by.tenant.as_str().into(),
+        (*at).into(),
+        command.name.into(),
+        encode_fields(&command.fields).into(),
+        by.key.map(|id| id.0.to_be_bytes()).into(),
+        by.address.map(|address| address.to_string()).into(),
+        (&*by.request).into(),
+    ]
+}
+
 /// The first answer under a rows unit's key, or the fields in which this command differs.
-pub(super) fn first_answer(
-    connection: &Connection,
+pub(crate) fn first_answer(
+    reader: &Reader<'_>,
     by: &Caller,
     key: &str,
     command: &Command,
 ) -> Result<Option<RowsVerdict>, Error> {
     let query = "SELECT command, fields, answer FROM store_keys WHERE tenant = ?1 AND key = ?2";
-    let found: Option<(String, Vec<u8>, Vec<u8>)> = connection
-        .prepare_cached(query)?
-        .query_row(params![by.tenant.as_str(), key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
+    let values = crate::params![by.tenant.as_str(), key];
+    let found: Option<(String, Vec<u8>, Vec<u8>)> =
+        reader.row(query, values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let Some((name, fields, answer)) = found else { return Ok(None) };
     let differences = command.differences(&name, &decode_fields(&fields));
     Ok(Some(match differences.is_empty() {

@@ -16,6 +16,7 @@ use super::image::{Image, Images};
 use super::shape::Shapes;
 use crate::books::{Books, Deciding, Place, Then, Verdict};
 use crate::error::{Class, Error};
+use crate::statements::Reader;
 use crate::unit::{Change, Command, MoneyUnit, RowsPart, RowsUnit, Value};
 use kernel::{Caller, Timestamp};
 use rusqlite::{Connection, params};
@@ -283,7 +284,7 @@ impl Committer {
     /// The first answer under a rows unit's key.
     fn first(&self, by: &Caller, command: &Command) -> Result<Option<RowsVerdict>, Error> {
         let Some(key) = &command.key else { return Ok(None) };
-        first_answer(&self.connection, by, key, command)
+        first_answer(&Reader::on_sqlite(&self.connection), by, key, command)
     }
 
     /// Rows, outbox and jobs of a unit; what they changed is kept as images.

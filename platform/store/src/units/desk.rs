@@ -47,7 +47,7 @@ pub enum Task<B: Books> {
     /// A block of numbers: so many from the one that is answered.
     Reserve(Tenant, &'static str, i64, oneshot::Sender<Reply<i64>>),
     /// Rows of one table, all in one transaction, counted.
-    CopyIn(&'static str, Vec<Vec<Value>>, oneshot::Sender<Reply<usize>>),
+    CopyIn(&'static str, &'static [&'static str], Vec<Vec<Value>>, oneshot::Sender<Reply<usize>>),
 }
 
 struct Queue<B: Books> {
@@ -185,8 +185,8 @@ impl<B: Books> Owner<B> {
                     let reserved = self.alone(|committer| reserve(committer, &tenant, name, count))?;
                     tell(reply, reserved);
                 }
-                Task::CopyIn(sql, rows, reply) => {
-                    let copied = self.alone(|committer| copy_in(committer, sql, &rows))?;
+                Task::CopyIn(table, columns, rows, reply) => {
+                    let copied = self.alone(|committer| copy_in(committer, table, columns, &rows))?;
                     tell(reply, copied);
                 }
             }
@@ -389,9 +389,16 @@ fn reserve(
     Ok(from)
 }
 
-fn copy_in(committer: &mut Committer, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, Undone> {
+fn copy_in(
+    committer: &mut Committer,
+    table: &str,
+    columns: &[&str],
+    rows: &[Vec<Value>],
+) -> Result<usize, Undone> {
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "));
     let copy = |committer: &mut Committer| -> rusqlite::Result<usize> {
-        let mut statement = committer.connection().prepare_cached(sql)?;
+        let mut statement = committer.connection().prepare_cached(&sql)?;
         rows.iter().try_fold(0, |count, row| Ok(count + statement.execute(rusqlite::params_from_iter(row))?))
     };
     copy(committer).map_err(|fault| Undone::Fault(fault.into()))

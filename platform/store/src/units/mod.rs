@@ -9,14 +9,17 @@
 //! | opening | cursor, redo, migrations: what happens to a file before it is served |
 //! | desk | the thread that owns a file, and the queue before it |
 //! | once | key, read, decide, commit; again after a failed guard |
+//! | rows | the same for units of rows alone, on either engine |
 
-mod beside;
+pub(crate) mod beside;
 pub mod committer;
 mod desk;
 pub mod image;
 mod once;
 pub mod opening;
+pub(crate) mod rows;
 mod shape;
 
 pub use desk::OnFatal;
-pub use once::{Setting, Stopped, UnitStore, conflict};
+pub use once::{Setting, UnitStore};
+pub use rows::{Stopped, conflict};

@@ -6,10 +6,11 @@ use super::beside::first_answer;
 use super::committer::{Asked, Committer, RowsVerdict};
 use super::desk::{Desk, OnFatal, Reply, Task};
 use super::opening;
+use super::rows::{RowsEngine, Stopped, TRIES, contention, once_rows, tell_rows, unknown};
 use crate::books::{Awaited, Books, Deciding, First, Verdict};
 use crate::checkpointer::Checkpointer;
 use crate::connection::{self, Access, connect};
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::migrate::Migration;
 use crate::slugs;
 use crate::statements::Reader;
@@ -22,35 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Times a command reads and decides before it gives up against others that change the same rows.
-const TRIES: usize = 16;
 /// Numbers that are reserved at once: a restart leaves a gap of at most so many.
 const BLOCK: i64 = 64;
-
-/// Why a command was not carried out.
-#[derive(Debug)]
-pub enum Stopped {
-    /// Refused, by the books or by what its key led to.
-    Refused(RefusedBy),
-    /// Not carried out, or not known whether: the problem says which.
-    Unanswered(Problem),
-}
-
-impl Stopped {
-    /// What the caller is told.
-    pub fn into_problem(self) -> RefusedBy {
-        match self {
-            Self::Refused(refused) => refused,
-            Self::Unanswered(problem) => RefusedBy { problem, replayed: false },
-        }
-    }
-}
-
-impl From<Error> for Stopped {
-    fn from(fault: Error) -> Self {
-        Self::Unanswered(unavailable(&fault))
-    }
-}
 
 /// How a context's store is opened.
 pub struct Setting<B: Books> {
@@ -247,42 +221,7 @@ impl<B: Awaited> UnitStore<B> {
         F: Future<Output = Result<RowsUnit, E>>,
         E: From<Stopped>,
     {
-        for _ in 0..TRIES {
-            if let Some(first) = self.first_rows(by, command).await {
-                return first.map_err(E::from);
-            }
-            let unit = match make().await {
-                Ok(unit) => unit,
-                Err(refused) => {
-                    return match self.first_rows(by, command).await {
-                        Some(first) => first.map_err(E::from),
-                        None => Err(refused),
-                    };
-                }
-            };
-            let asked = self.asked(by, command);
-            match self.hand(|reply| Task::Rows(Box::new((asked, unit)), reply)).await {
-                Ok(RowsVerdict::Stale) => {}
-                Ok(verdict) => return tell_rows(verdict).map_err(E::from),
-                Err(stopped) => return Err(stopped.into()),
-            }
-        }
-        match self.first_rows(by, command).await {
-            Some(first) => first.map_err(E::from),
-            None => Err(Stopped::Unanswered(contention()).into()),
-        }
-    }
-
-    async fn first_rows(&self, by: &Caller, command: &Command) -> Option<Result<Answered, Stopped>> {
-        let key = command.key.clone()?;
-        let (by, command) = (by.clone(), command.clone());
-        let found: Result<_, Error> =
-            self.read(move |reader| first_answer(reader.connection(), &by, &key, &command)).await;
-        match found {
-            Ok(None) => None,
-            Ok(Some(verdict)) => Some(tell_rows(verdict)),
-            Err(fault) => Some(Err(fault.into())),
-        }
+        once_rows(self, by, command, make).await
     }
 
     /// A number of this tenant and name that was never given before. Numbers grow; gaps are allowed.
@@ -307,8 +246,13 @@ impl<B: Awaited> UnitStore<B> {
 
     /// Adds many rows of one table in one transaction, outside of any command: an import into a table that is
     /// staging. Returns how many.
-    pub async fn copy_in(&self, sql: &'static str, rows: Vec<Vec<Value>>) -> Result<usize, Stopped> {
-        self.hand(|reply| Task::CopyIn(sql, rows, reply)).await
+    pub async fn copy_in(
+        &self,
+        table: &'static str,
+        columns: &'static [&'static str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<usize, Stopped> {
+        self.hand(|reply| Task::CopyIn(table, columns, rows, reply)).await
     }
 
     /// Finishes what waits and ends the thread.
@@ -339,59 +283,28 @@ impl<B: Awaited> UnitStore<B> {
     }
 }
 
+impl<B: Awaited> RowsEngine for UnitStore<B> {
+    async fn first(&self, by: &Caller, command: &Command) -> Option<Result<Answered, Stopped>> {
+        let key = command.key.clone()?;
+        let (by, command) = (by.clone(), command.clone());
+        let found: Result<_, Error> =
+            self.read(move |reader| first_answer(reader, &by, &key, &command)).await;
+        match found {
+            Ok(None) => None,
+            Ok(Some(verdict)) => Some(tell_rows(verdict)),
+            Err(fault) => Some(Err(fault.into())),
+        }
+    }
+
+    async fn commit(&self, by: &Caller, command: &Command, unit: RowsUnit) -> Result<RowsVerdict, Stopped> {
+        let asked = self.asked(by, command);
+        self.hand(|reply| Task::Rows(Box::new((asked, unit)), reply)).await
+    }
+}
+
 fn replay(first: First) -> Result<Answered, Stopped> {
     match first {
         First::Answer(answer) => Ok(Answered { answer, replayed: true, dry_run: false }),
         First::Refusal(problem) => Err(Stopped::Refused(RefusedBy { problem, replayed: true })),
     }
-}
-
-fn tell_rows(verdict: RowsVerdict) -> Result<Answered, Stopped> {
-    match verdict {
-        RowsVerdict::Done(answer) => Ok(Answered { answer, replayed: false, dry_run: false }),
-        RowsVerdict::WouldDo(answer) => Ok(Answered { answer, replayed: false, dry_run: true }),
-        RowsVerdict::Replayed(answer) => Ok(Answered { answer, replayed: true, dry_run: false }),
-        RowsVerdict::Conflict(fields) => {
-            Err(Stopped::Refused(RefusedBy { problem: conflict(&fields), replayed: false }))
-        }
-        RowsVerdict::Stale => unreachable!("a failed guard is no last word"),
-    }
-}
-
-/// The problem of a key that was used for a command which differs in these fields.
-pub fn conflict(fields: &[String]) -> Problem {
-    let detail = match fields.is_empty() {
-        true => "The key was used for another request.".to_owned(),
-        false => format!("The key was used for another request, which differs in: {}.", fields.join(", ")),
-    };
-    let fields = fields.iter().map(|field| kernel::Datum::Text(field.clone())).collect();
-    Problem::new(&slugs::IDEMPOTENCY_CONFLICT, detail).with("fields", kernel::Datum::List(fields))
-}
-
-fn contention() -> Problem {
-    let detail = "Other commands kept changing the same rows. Nothing was done; try again.";
-    let mut problem = Problem::new(&slugs::CONTENTION, detail);
-    problem.retry_after_s = Some(1);
-    problem
-}
-
-fn unknown() -> Problem {
-    let detail = "The write failed while the command was under way; whether it was stored shows after a \
-                  restart. Repeat it with the same key then.";
-    let mut problem = Problem::new(&slugs::OUTCOME_UNKNOWN, detail);
-    problem.retry_after_s = Some(10);
-    problem
-}
-
-fn unavailable(fault: &Error) -> Problem {
-    let why = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
-    tracing::error!(%fault, why, "a store could not write or read");
-    let detail = match fault.class() {
-        Class::Full => "The disk is full. Nothing was done; free some space and try again.",
-        Class::Busy => "The store is held by another process. Nothing was done; try again.",
-        _ => "The store failed. Nothing was done; the operator's log says why.",
-    };
-    let mut problem = Problem::new(&slugs::STORE_UNAVAILABLE, detail);
-    problem.retry_after_s = Some(5);
-    problem
 }

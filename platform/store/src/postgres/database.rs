@@ -1,0 +1,166 @@
+//! A context's schema in a PostgreSQL database: connections, set up the one way the house uses them, and migrations.
+
+use super::dialect;
+use crate::error::Error;
+use crate::migrate::Migration;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use std::time::Duration;
+use tokio_postgres::{Config, NoTls};
+
+/// Connections that a context keeps at most.
+const CONNECTIONS: usize = 8;
+/// How long a command waits for one of them, and for a new one to be answered.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What every session is set to: a lock or a stopped client never holds others up for longer, and what was answered is
+/// on the disk.
+const SESSION: &str = "-c lock_timeout=4s -c idle_in_transaction_session_timeout=4s -c synchronous_commit=on \
+                       -c client_min_messages=warning -c timezone=UTC";
+/// Held while a schema is made or changed: one process at a time. Any number that others are unlikely to use.
+const MIGRATION_LOCK: i64 = 0x0043_6f6e_636f_7264;
+/// The store's own tables come first in every schema.
+const OWN: Migration =
+    Migration { file: "0001_store.sql", sql: include_str!("../../schema/postgres/0001_store.sql") };
+
+/// Connections to one context's schema.
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+    schema: &'static str,
+}
+
+impl Database {
+    /// Connects, makes the context's schema if it is missing, and brings it up to date. The URL is
+    /// `postgresql://user:password@host:port/database`; a driver's name in it (`postgresql+psycopg://`) is passed over.
+    pub async fn open(url: &str, context: &'static str, migrations: &[Migration]) -> Result<Self, Error> {
+        let doing = || format!("connecting {context} to its database");
+        let mut config: Config = plain(url).parse().map_err(Error::postgres(doing()))?;
+        config.options(format!("{SESSION} -c search_path={context}"));
+        config.application_name(format!("concord-{context}")).connect_timeout(PATIENCE);
+        // A connection that died is noticed by its first use: asking before every use would cost a round trip.
+        let manager =
+            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .runtime(Runtime::Tokio1)
+            .build();
+        let pool = pool.map_err(|fault| Error::Database { doing: doing(), what: fault.to_string() })?;
+        let database = Self { pool, schema: context };
+        database.check().await?;
+        database.migrate(migrations).await?;
+        Ok(database)
+    }
+
+    /// A connection, for a while.
+    pub(super) async fn lend(&self) -> Result<Object, Error> {
+        self.pool.get().await.map_err(|fault| match fault {
+            deadpool_postgres::PoolError::Backend(fault) => {
+                Error::postgres(format!("connecting {}", self.schema))(fault)
+            }
+            other => Error::Database {
+                doing: format!("waiting for a connection of {}", self.schema),
+                what: other.to_string(),
+            },
+        })
+    }
+
+    /// Refuses a server that acknowledges what a power cut takes away.
+    async fn check(&self) -> Result<(), Error> {
+        let client = self.lend().await?;
+        let doing = || "asking the server for its settings".to_owned();
+        let settings =
+            client.query_one("SELECT current_setting('fsync'), current_setting('full_page_writes')", &[]);
+        let settings = settings.await.map_err(Error::postgres(doing()))?;
+        for (column, name) in ["fsync", "full_page_writes"].into_iter().enumerate() {
+            if settings.get::<_, String>(column) != "on" {
+                let what = format!("{name} is off: the server would lose what it acknowledged; turn it on");
+                return Err(Error::Database { doing: doing(), what });
+            }
+        }
+        Ok(())
+    }
+
+    async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
+        let schema = self.schema;
+        let doing = || format!("migrating the schema {schema}");
+        let mut client = self.lend().await?;
+        let transaction = client.transaction().await.map_err(Error::postgres(doing()))?;
+        // Held to the end of the transaction, by whichever node comes first; the others wait for as long as it takes.
+        let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        transaction.batch_execute(&lock).await.map_err(Error::postgres(doing()))?;
+        let versions = |table: &str| {
+            format!(
+                "CREATE TABLE IF NOT EXISTS {table}
+                     (version BIGINT PRIMARY KEY, file TEXT NOT NULL, sql TEXT NOT NULL);"
+            )
+        };
+        let begin = format!(
+            "CREATE SCHEMA IF NOT EXISTS {schema}; {} {}",
+            versions("store_versions"),
+            versions("schema_versions")
+        );
+        transaction.batch_execute(&begin).await.map_err(Error::postgres(doing()))?;
+        self.run(&transaction, "store_versions", &[OWN], str::to_owned).await?;
+        self.run(&transaction, "schema_versions", migrations, dialect::schema).await?;
+        transaction.commit().await.map_err(Error::postgres(doing()))
+    }
+
+    /// Applies what is missing of a schema. The text of each step is kept, so that an edit of history is noticed.
+    async fn run(
+        &self,
+        transaction: &deadpool_postgres::Transaction<'_>,
+        table: &str,
+        migrations: &[Migration],
+        read: fn(&str) -> String,
+    ) -> Result<(), Error> {
+        let doing = || format!("migrating the schema {}", self.schema);
+        let applied = transaction.query(&format!("SELECT sql FROM {table} ORDER BY version"), &[]).await;
+        let applied: Vec<String> =
+            applied.map_err(Error::postgres(doing()))?.iter().map(|row| row.get(0)).collect();
+        if applied.len() > migrations.len() {
+            let what = format!(
+                "it has version {}, this program knows versions up to {}: run the newer program",
+                applied.len(),
+                migrations.len()
+            );
+            return Err(Error::Database { doing: doing(), what });
+        }
+        for (place, migration) in migrations.iter().enumerate() {
+            match applied.get(place) {
+                Some(sql) if sql == migration.sql => continue,
+                Some(_) => {
+                    let what = format!("migration {} is not the one that was applied", migration.file);
+                    return Err(Error::Database { doing: doing(), what });
+                }
+                None => {}
+            }
+            let doing = || format!("applying {} to the schema {}", migration.file, self.schema);
+            transaction.batch_execute(&read(migration.sql)).await.map_err(Error::postgres(doing()))?;
+            let note = format!("INSERT INTO {table} (version, file, sql) VALUES ($1, $2, $3)");
+            let version = place as i64 + 1;
+            let noted = transaction.execute(&note, &[&version, &migration.file, &migration.sql]).await;
+            noted.map_err(Error::postgres(doing()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The URL without the name of a driver.
+fn plain(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) if scheme.starts_with("postgresql+") => format!("postgresql://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_drivers_name_is_passed_over() {
+        assert_eq!(plain("postgresql+psycopg://a:b@c/d"), "postgresql://a:b@c/d");
+        assert_eq!(plain("postgresql://a:b@c/d"), "postgresql://a:b@c/d");
+    }
+}

@@ -1,0 +1,23 @@
+//! The same rows on PostgreSQL: a schema per context, any number of processes. `read`, `once_rows`, `number` and
+//! `copy_in` promise what they promise on a file; the conformance suite (tests/conformance.rs) runs on both.
+//!
+//! | file | what |
+//! |---|---|
+//! | dialect | one text of statements and schemas for both engines |
+//! | cells | values in and out |
+//! | database | connections and migrations |
+//! | reading | snapshots for closures that wait |
+//! | commit | one rows unit, one transaction |
+//! | store | key, read, decide, commit; numbers; many rows at once |
+//!
+//! Leaves out for now: units that touch the books, leases of jobs, TLS.
+
+mod cells;
+mod commit;
+mod database;
+pub mod dialect;
+pub(crate) mod reading;
+mod store;
+
+pub use database::Database;
+pub use store::RowStore;
