@@ -1,6 +1,7 @@
 //! Work for later: rows that are part of the unit which wants it, and the changes that end them. A job that is done
-//! is ended by the same unit that does it, guarded on its still waiting: so it is done exactly once, whatever
-//! stops the process in between. Effects outside carry the job's id instead.
+//! is ended by the same unit that does it, guarded on its still waiting and on the lease under which it was taken: so it
+//! is done exactly once, whatever stops the process in between and however many there are. Effects outside carry the
+//! job's id instead.
 
 use crate::error::Error;
 use crate::params;
@@ -78,9 +79,11 @@ pub struct Job {
     pub finished: Option<Timestamp>,
     /// The request that asked for it.
     pub request: Arc<str>,
+    /// Under which lease it was seen: what another process has taken since cannot be ended under an older one.
+    pub lease: i64,
 }
 
-const COLUMNS: &str = "id, tenant, kind, priority, due, status, attempts, payload, result, last_error, created, finished, request";
+pub(crate) const COLUMNS: &str = "id, tenant, kind, priority, due, status, attempts, payload, result, last_error, created, finished, request, lease";
 
 pub(crate) fn job_insert(asked: &Asked, job: &NewJob) -> Change {
     let insert = "INSERT INTO store_jobs (id, tenant, kind, priority, due, status, attempts, payload, created, request) VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', 0, ?6, ?7, ?8)";
@@ -99,15 +102,16 @@ pub(crate) fn job_insert(asked: &Asked, job: &NewJob) -> Change {
 
 /// Ends a waiting job: with what came of it, or with why it is given up.
 pub fn job_end(job: &Job, status: Status, outcome: &str, at: Timestamp) -> Change {
-    let update = "UPDATE store_jobs SET status = ?3, due = NULL, result = ?4, last_error = ?5, finished = ?6 WHERE tenant = ?1 AND id = ?2 AND status = 'waiting'";
+    let update = "UPDATE store_jobs SET status = ?3, due = NULL, result = ?4, last_error = ?5, finished = ?6 WHERE tenant = ?1 AND id = ?2 AND status = 'waiting' AND lease = ?7";
     let done = status == Status::Done;
-    let values: [Value; 6] = [
+    let values: [Value; 7] = [
         job.tenant.as_str().into(),
         job.id.0.to_be_bytes().into(),
         status.as_str().into(),
         done.then(|| outcome.as_bytes().to_vec()).into(),
         (!done).then(|| outcome.to_owned()).into(),
         at.into(),
+        job.lease.into(),
     ];
     Change::one(update, values)
 }
@@ -117,13 +121,14 @@ pub fn job_end(job: &Job, status: Status, outcome: &str, at: Timestamp) -> Chang
 pub fn job_put_off(job: &Job, why: &str, at: Timestamp) -> Change {
     let attempts = job.attempts + 1;
     let pause_us = (FIRST_PAUSE_US << job.attempts.clamp(0, 20)).min(LONGEST_PAUSE_US);
-    let update = "UPDATE store_jobs SET attempts = ?3, due = ?4, last_error = ?5 WHERE tenant = ?1 AND id = ?2 AND status = 'waiting'";
-    let values: [Value; 5] = [
+    let update = "UPDATE store_jobs SET attempts = ?3, due = ?4, last_error = ?5, leased_until = NULL WHERE tenant = ?1 AND id = ?2 AND status = 'waiting' AND lease = ?6";
+    let values: [Value; 6] = [
         job.tenant.as_str().into(),
         job.id.0.to_be_bytes().into(),
         attempts.into(),
         at.plus_us(pause_us).into(),
         why.into(),
+        job.lease.into(),
     ];
     Change::one(update, values)
 }
@@ -168,7 +173,7 @@ pub fn job_list(
     reader.rows(&query, values, job_of)
 }
 
-fn job_of(row: &Row<'_>) -> Result<Job, RowError> {
+pub(crate) fn job_of(row: &Row<'_>) -> Result<Job, RowError> {
     let tenant: String = row.get(1)?;
     let status: String = row.get(5)?;
     let request: String = row.get(12)?;
@@ -186,5 +191,6 @@ fn job_of(row: &Row<'_>) -> Result<Job, RowError> {
         created: Timestamp(row.get(10)?),
         finished: row.get::<Option<i64>>(11)?.map(Timestamp),
         request: request.into(),
+        lease: row.get(13)?,
     })
 }

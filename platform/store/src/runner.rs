@@ -5,8 +5,9 @@ use crate::books::Awaited;
 use crate::error::Error;
 use crate::jobs::{Job, job_list_due, job_next_due, job_put_off};
 use crate::unit::{Command, RowsUnit};
+use crate::units::rows::{RowsEngine, once_rows};
 use crate::units::{Stopped, UnitStore};
-use kernel::{Caller, Timestamp};
+use kernel::{Caller, Clock, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +25,9 @@ const REST_US: i64 = 1_000_000;
 /// Pause after the table could not be read.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a job that runs is said to run still.
+const KEEP_EVERY: Duration = Duration::from_secs(5);
+
 /// What a handler promises: it ended the job itself, or says why it has to be tried again.
 pub type Handled = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
@@ -33,9 +37,73 @@ pub trait Handler: Send + Sync + 'static {
     fn run(&self, job: Job) -> Handled;
 }
 
+/// Where the jobs of a context are, and which of them this process may run.
+pub trait JobStore: Clone + Send + Sync + 'static {
+    /// The clock.
+    fn clock(&self) -> &Arc<dyn Clock>;
+
+    /// Jobs that are due, the most urgent first, for this process to run, as many as there is room for; `held` are
+    /// not asked for.
+    fn take(
+        &self,
+        now: Timestamp,
+        held: HashSet<u128>,
+        room: usize,
+    ) -> impl Future<Output = Result<Vec<Job>, Error>> + Send;
+
+    /// When the next job is due that nobody runs.
+    fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, Error>> + Send;
+
+    /// The job still runs here. False if another process has taken it meanwhile.
+    fn keep(&self, job: &Job) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Puts a job off that could not be done.
+    fn put_off(&self, job: &Job, why: &str) -> impl Future<Output = Result<(), Stopped>> + Send;
+}
+
+impl<B: Awaited> JobStore for UnitStore<B> {
+    fn clock(&self) -> &Arc<dyn Clock> {
+        self.clock()
+    }
+
+    async fn take(&self, now: Timestamp, held: HashSet<u128>, room: usize) -> Result<Vec<Job>, Error> {
+        let due = self.read(move |reader| job_list_due(reader, now, ABREAST * 2)).await;
+        Ok(due?.into_iter().filter(|job: &Job| !held.contains(&job.id.0)).take(room).collect())
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
+        self.read(job_next_due).await
+    }
+
+    async fn keep(&self, _: &Job) -> Result<bool, Error> {
+        // The file has no other process.
+        Ok(true)
+    }
+
+    async fn put_off(&self, job: &Job, why: &str) -> Result<(), Stopped> {
+        put_off(self, self.clock(), job, why).await
+    }
+}
+
+pub(crate) async fn put_off(
+    engine: &impl RowsEngine,
+    clock: &Arc<dyn Clock>,
+    job: &Job,
+    why: &str,
+) -> Result<(), Stopped> {
+    let mut by = Caller::house(job.tenant.clone());
+    by.request = job.request.clone();
+    let command = Command { name: "store.job-put-off", fields: Vec::new(), key: None, dry_run: false };
+    let make = || {
+        let unit = RowsUnit::answering(Vec::new()).change(job_put_off(job, why, clock.now()));
+        std::future::ready(Ok::<_, Stopped>(unit))
+    };
+    once_rows(engine, &by, &command, make).await.map(drop)
+}
+
 /// Runs jobs until it is told to stop. `wake` is for whoever has just made one.
-pub async fn run_jobs<B: Awaited>(
-    store: UnitStore<B>,
+pub async fn run_jobs<S: JobStore>(
+    store: S,
     handler: Arc<dyn Handler>,
     wake: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
@@ -52,16 +120,15 @@ pub async fn run_jobs<B: Awaited>(
         let since_us = store.clock().monotonic_us() - REST_US;
         rested.retain(|_, ended_us| *ended_us > since_us);
         let now = store.clock().now();
-        let found: Result<Vec<Job>, Error> =
-            store.read(move |reader| job_list_due(reader, now, ABREAST * 2)).await;
-        let due = found.unwrap_or_else(|fault| {
+        let room = ABREAST.saturating_sub(running.len());
+        let held: HashSet<u128> = taken.values().chain(rested.keys()).copied().collect();
+        let busy = !held.is_empty();
+        let due = store.take(now, held, room).await.unwrap_or_else(|fault| {
             tracing::error!(%fault, "jobs could not be read");
             Vec::new()
         });
-        let busy = !due.is_empty();
-        let room = ABREAST.saturating_sub(running.len());
-        let held: HashSet<u128> = taken.values().chain(rested.keys()).copied().collect();
-        for job in due.into_iter().filter(|job| !held.contains(&job.id.0)).take(room) {
+        let busy = busy || !due.is_empty();
+        for job in due {
             let id = job.id.0;
             taken.insert(running.spawn(run_one(store.clone(), handler.clone(), job)).id(), id);
         }
@@ -83,10 +150,10 @@ pub async fn run_jobs<B: Awaited>(
 }
 
 /// A task ended, or panicked.
-fn rest<B: Awaited>(
+fn rest<S: JobStore>(
     taken: &mut HashMap<task::Id, u128>,
     rested: &mut HashMap<u128, i64>,
-    store: &UnitStore<B>,
+    store: &S,
     ended: Result<(task::Id, ()), task::JoinError>,
 ) {
     let id = ended.map_or_else(|panic| panic.id(), |(id, ())| id);
@@ -95,9 +162,8 @@ fn rest<B: Awaited>(
     }
 }
 
-async fn pause<B: Awaited>(store: &UnitStore<B>, now: Timestamp) -> Duration {
-    let next: Result<Option<Timestamp>, Error> = store.read(job_next_due).await;
-    match next {
+async fn pause<S: JobStore>(store: &S, now: Timestamp) -> Duration {
+    match store.next_due().await {
         Ok(Some(due)) => {
             let us = u64::try_from(due.0.saturating_sub(now.0)).unwrap_or(0);
             Duration::from_micros(us).clamp(Duration::from_millis(1), LOOK_AGAIN)
@@ -107,20 +173,22 @@ async fn pause<B: Awaited>(store: &UnitStore<B>, now: Timestamp) -> Duration {
     }
 }
 
-async fn run_one<B: Awaited>(store: UnitStore<B>, handler: Arc<dyn Handler>, job: Job) {
-    if let Err(why) = handler.run(job.clone()).await {
+async fn run_one<S: JobStore>(store: S, handler: Arc<dyn Handler>, job: Job) {
+    let mut handled = handler.run(job.clone());
+    let handled = loop {
+        tokio::select! {
+            handled = &mut handled => break handled,
+            () = tokio::time::sleep(KEEP_EVERY) => match store.keep(&job).await {
+                Ok(true) => {}
+                // It goes on: what it does here is guarded by its lease, and what it does outside by its id.
+                Ok(false) => tracing::warn!(job.kind, "a job was taken by another process while it ran"),
+                Err(fault) => tracing::warn!(job.kind, %fault, "a job that runs could not be kept"),
+            },
+        }
+    };
+    if let Err(why) = handled {
         tracing::warn!(job.kind, attempts = job.attempts + 1, why, "a job is put off");
-        let mut by = Caller::house(job.tenant.clone());
-        by.request = job.request.clone();
-        let command = Command { name: "store.job-put-off", fields: Vec::new(), key: None, dry_run: false };
-        let put_off = store
-            .once_rows(&by, &command, || {
-                let at = store.clock().now();
-                let unit = RowsUnit::answering(Vec::new()).change(job_put_off(&job, &why, at));
-                std::future::ready(Ok::<_, Stopped>(unit))
-            })
-            .await;
-        if put_off.is_err() {
+        if store.put_off(&job, &why).await.is_err() {
             // It is ended already, or the store cannot write: it stays as it is and is looked at again.
             tracing::warn!("a job could not be put off");
         }

@@ -205,5 +205,6 @@ fn as_it_stands(job: &NewJob, by: &Caller, at: Timestamp) -> Job {
         created: at,
         finished: None,
         request: by.request.clone(),
+        lease: 0,
     }
 }

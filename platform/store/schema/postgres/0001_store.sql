@@ -61,7 +61,10 @@ CREATE TABLE store_jobs (
     last_error TEXT,
     created BIGINT NOT NULL,
     finished BIGINT,
-    request TEXT NOT NULL
+    request TEXT NOT NULL,
+    -- Who runs it: a number that every claim raises, so that a process which was away too long cannot end it any more.
+    lease BIGINT NOT NULL DEFAULT 0,
+    leased_until TIMESTAMPTZ
 );
 
 CREATE INDEX store_jobs_due ON store_jobs (due) WHERE due IS NOT NULL;

@@ -8,14 +8,16 @@
 //! | database | connections and migrations |
 //! | reading | snapshots for closures that wait |
 //! | commit | one rows unit, one transaction |
+//! | jobs | jobs of many processes, under leases |
 //! | store | key, read, decide, commit; numbers; many rows at once |
 //!
-//! Leaves out for now: units that touch the books, leases of jobs, TLS.
+//! Leaves out for now: units that touch the books, TLS.
 
 mod cells;
 mod commit;
 mod database;
 pub mod dialect;
+mod jobs;
 pub(crate) mod reading;
 mod store;
 

@@ -70,6 +70,10 @@ impl RowStore {
         once_rows(self, by, command, make).await
     }
 
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Whether the server can read a statement, and why not: for the tests that every statement is one of both engines.
     pub async fn prepares(&self, sql: &str) -> Result<(), Error> {
         let client = self.database.lend().await?;

@@ -19,8 +19,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::Path;
 
 /// The store's own tables come first in every file.
-const OWN: [Migration; 1] =
-    [Migration { file: "0001_store.sql", sql: include_str!("../../schema/0001_store.sql") }];
+const OWN: [Migration; 2] = [
+    Migration { file: "0001_store.sql", sql: include_str!("../../schema/0001_store.sql") },
+    Migration { file: "0002_leases.sql", sql: include_str!("../../schema/0002_leases.sql") },
+];
 
 /// Redo that was applied at a start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

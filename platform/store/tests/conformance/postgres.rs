@@ -1,13 +1,17 @@
 //! What only a server can do: lose a connection, be migrated by several at once, be of another history.
 
 use crate::house::{MIGRATIONS, schema, server};
-use kernel::{Caller, SystemClock, Tenant};
+use kernel::{Caller, Id, IdSource as _, RandomIds, SystemClock, Tenant, Timestamp};
+use platform_store::jobs::{Job, Status, job_end};
 use platform_store::postgres::RowStore;
-use platform_store::unit::{Change, Command, RowsUnit};
+use platform_store::runner::{Handled, Handler, JobStore, run_jobs};
+use platform_store::unit::{Change, Command, NewJob, RowsUnit};
 use platform_store::{Error, Migration, Stopped};
+use std::collections::HashSet;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Notify, watch};
 
 async fn open(name: &'static str, migrations: &[Migration]) -> Result<Option<RowStore>, Error> {
     let Some(url) = server() else { return Ok(None) };
@@ -65,6 +69,103 @@ async fn lost_connections_lose_and_double_nothing() {
     assert!(told.len() > 55, "most are answered: {}", told.len());
     assert!(told.iter().all(|text| found.contains(text)), "what was answered is there");
     println!("{} of 60 answered, {} rounds", told.len(), rounds.load(Ordering::Relaxed));
+}
+
+fn jobs(count: usize) -> RowsUnit {
+    let job = |place: usize| NewJob {
+        id: RandomIds.next(),
+        kind: "things.job",
+        priority: place as i64 % 3,
+        due: Timestamp(place as i64),
+        payload: b"{}".to_vec(),
+    };
+    (0..count).fold(RowsUnit::answering(Vec::new()), |unit, place| unit.job(job(place)))
+}
+
+fn plain(name: &'static str) -> Command {
+    Command { name, fields: Vec::new(), key: None, dry_run: false }
+}
+
+async fn write(store: &RowStore, unit: impl Fn() -> RowsUnit) -> Result<(), Stopped> {
+    let by = Caller::house(Tenant::default());
+    store.once_rows(&by, &plain("things.do"), || std::future::ready(Ok(unit()))).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_one_process_s_at_a_time_and_an_old_lease_ends_nothing() {
+    let name = schema("leases");
+    let Some(store) = open(name, &MIGRATIONS).await.unwrap() else { return };
+    let other = open(name, &MIGRATIONS).await.unwrap().unwrap();
+    let unit = jobs(40);
+    write(&store, || RowsUnit { rows: unit.rows.clone(), answer: Vec::new() }).await.unwrap();
+    let now = Timestamp(1_000);
+    let (mine, theirs) = tokio::join!(store.claim(now, 30, 60), other.claim(now, 30, 60));
+    let (mine, theirs) = (mine.unwrap(), theirs.unwrap());
+    let ids: HashSet<_> = mine.iter().chain(&theirs).map(|job| job.id).collect();
+    assert_eq!((mine.len() + theirs.len(), ids.len()), (40, 40), "nobody gets what another has");
+    assert!(mine.is_sorted_by_key(|job| (-job.priority, job.due)));
+    assert_eq!(JobStore::next_due(&store).await.unwrap(), None);
+    // One is put off, and taken again under a lease that is over at once: the next to take it is the one to end it.
+    store.put_off(&mine[0], "not now").await.unwrap();
+    let late = Timestamp(i64::MAX / 2);
+    let first = store.claim(late, 1, 0).await.unwrap();
+    let second = other.claim(late, 1, 60).await.unwrap();
+    assert_eq!((first[0].id, second[0].id), (mine[0].id, mine[0].id));
+    assert!(!JobStore::keep(&store, &first[0]).await.unwrap() && other.keep(&second[0]).await.unwrap());
+    let end = |job: &Job| RowsUnit::answering(Vec::new()).change(job_end(job, Status::Done, "{}", now));
+    assert!(write(&store, || end(&first[0])).await.is_err(), "its lease is another's");
+    write(&other, || end(&second[0])).await.unwrap();
+}
+
+/// Does a job by ending it; counts who was run.
+struct Counting(RowStore, Arc<Mutex<Vec<Id>>>);
+
+impl Handler for Counting {
+    fn run(&self, job: Job) -> Handled {
+        let (store, ran) = (self.0.clone(), self.1.clone());
+        Box::pin(async move {
+            ran.lock().unwrap().push(job.id);
+            let end =
+                || RowsUnit::answering(Vec::new()).change(job_end(&job, Status::Done, "{}", Timestamp(1)));
+            write(&store, end).await.map_err(|_| "not ended".to_owned())
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_run_every_job_once() {
+    let name = schema("runners");
+    let Some(store) = open(name, &MIGRATIONS).await.unwrap() else { return };
+    let other = open(name, &MIGRATIONS).await.unwrap().unwrap();
+    let unit = jobs(300);
+    write(&store, || RowsUnit { rows: unit.rows.clone(), answer: Vec::new() }).await.unwrap();
+    let ran: Arc<Mutex<Vec<Id>>> = Arc::default();
+    let (stop, stopped) = watch::channel(false);
+    let run = |store: &RowStore| {
+        let handler = Arc::new(Counting(store.clone(), ran.clone()));
+        tokio::spawn(run_jobs(store.clone(), handler, Arc::new(Notify::new()), stopped.clone()))
+    };
+    let running = [run(&store), run(&other)];
+    let waiting = "SELECT count(*) FROM store_jobs WHERE status = 'waiting'";
+    let begun = std::time::Instant::now();
+    loop {
+        let left: Result<Option<i64>, Error> =
+            store.read(move |reader| reader.row(waiting, [], |row| row.get(0))).await;
+        if left.unwrap() == Some(0) {
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "they are done soon");
+        tokio::task::yield_now().await;
+    }
+    stop.send(true).unwrap();
+    for runner in running {
+        runner.await.unwrap();
+    }
+    let mut ran = ran.lock().unwrap().clone();
+    ran.sort();
+    assert_eq!(ran.len(), 300, "each was run");
+    ran.dedup();
+    assert_eq!(ran.len(), 300, "and none twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
