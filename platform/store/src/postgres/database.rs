@@ -3,7 +3,7 @@
 use super::dialect;
 use crate::error::Error;
 use crate::migrate::Migration;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction};
 use std::time::Duration;
 use tokio_postgres::{Config, NoTls};
 
@@ -18,8 +18,10 @@ const SESSION: &str = "-c lock_timeout=4s -c idle_in_transaction_session_timeout
 /// Held while a schema is made or changed: one process at a time. Any number that others are unlikely to use.
 const MIGRATION_LOCK: i64 = 0x0043_6f6e_636f_7264;
 /// The store's own tables come first in every schema.
-const OWN: Migration =
-    Migration { file: "0001_store.sql", sql: include_str!("../../schema/postgres/0001_store.sql") };
+const OWN: [Migration; 1] =
+    [Migration { file: "0001_store.sql", sql: include_str!("../../schema/postgres/0001_store.sql") }];
+/// Where it is noted what was applied, of the store's own tables and of the context's.
+const TABLES: [&str; 2] = ["store_versions", "schema_versions"];
 
 /// Connections to one context's schema.
 #[derive(Clone)]
@@ -81,69 +83,101 @@ impl Database {
         Ok(())
     }
 
+    /// Makes the schema and brings it up to date. A role that may not change it can serve what is up to date.
     async fn migrate(&self, migrations: &[Migration]) -> Result<(), Error> {
-        let schema = self.schema;
-        let doing = || format!("migrating the schema {schema}");
         let mut client = self.lend().await?;
-        let transaction = client.transaction().await.map_err(Error::postgres(doing()))?;
-        // Held to the end of the transaction, by whichever node comes first; the others wait for as long as it takes.
+        let transaction = client.transaction().await.map_err(Error::postgres(self.migrating()))?;
+        let seen = self.seen(&transaction).await?;
+        if self.missing(&seen, migrations)?.is_empty() {
+            return Ok(());
+        }
+        // Held to the end of the transaction, by whichever process comes first; the others wait for as long as it takes.
         let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-        transaction.batch_execute(&lock).await.map_err(Error::postgres(doing()))?;
-        let versions = |table: &str| {
+        transaction.batch_execute(&lock).await.map_err(Error::postgres(self.migrating()))?;
+        let tables = TABLES.map(|table| {
             format!(
                 "CREATE TABLE IF NOT EXISTS {table}
                      (version BIGINT PRIMARY KEY, file TEXT NOT NULL, sql TEXT NOT NULL);"
             )
-        };
-        let begin = format!(
-            "CREATE SCHEMA IF NOT EXISTS {schema}; {} {}",
-            versions("store_versions"),
-            versions("schema_versions")
-        );
-        transaction.batch_execute(&begin).await.map_err(Error::postgres(doing()))?;
-        self.run(&transaction, "store_versions", &[OWN], str::to_owned).await?;
-        self.run(&transaction, "schema_versions", migrations, dialect::schema).await?;
-        transaction.commit().await.map_err(Error::postgres(doing()))
+        });
+        let begin = format!("CREATE SCHEMA IF NOT EXISTS {}; {}", self.schema, tables.concat());
+        transaction.batch_execute(&begin).await.map_err(Error::postgres(self.migrating()))?;
+        let seen = self.seen(&transaction).await?;
+        for step in self.missing(&seen, migrations)? {
+            self.apply(&transaction, step).await?;
+        }
+        transaction.commit().await.map_err(Error::postgres(self.migrating()))
     }
 
-    /// Applies what is missing of a schema. The text of each step is kept, so that an edit of history is noticed.
-    async fn run(
-        &self,
-        transaction: &deadpool_postgres::Transaction<'_>,
-        table: &str,
-        migrations: &[Migration],
-        read: fn(&str) -> String,
-    ) -> Result<(), Error> {
-        let doing = || format!("migrating the schema {}", self.schema);
-        let applied = transaction.query(&format!("SELECT sql FROM {table} ORDER BY version"), &[]).await;
-        let applied: Vec<String> =
-            applied.map_err(Error::postgres(doing()))?.iter().map(|row| row.get(0)).collect();
-        if applied.len() > migrations.len() {
-            let what = format!(
-                "it has version {}, this program knows versions up to {}: run the newer program",
-                applied.len(),
-                migrations.len()
-            );
-            return Err(Error::Database { doing: doing(), what });
-        }
-        for (place, migration) in migrations.iter().enumerate() {
-            match applied.get(place) {
-                Some(sql) if sql == migration.sql => continue,
-                Some(_) => {
-                    let what = format!("migration {} is not the one that was applied", migration.file);
-                    return Err(Error::Database { doing: doing(), what });
-                }
-                None => {}
-            }
-            let doing = || format!("applying {} to the schema {}", migration.file, self.schema);
-            transaction.batch_execute(&read(migration.sql)).await.map_err(Error::postgres(doing()))?;
-            let note = format!("INSERT INTO {table} (version, file, sql) VALUES ($1, $2, $3)");
-            let version = place as i64 + 1;
-            let noted = transaction.execute(&note, &[&version, &migration.file, &migration.sql]).await;
-            noted.map_err(Error::postgres(doing()))?;
-        }
-        Ok(())
+    fn migrating(&self) -> String {
+        format!("migrating the schema {}", self.schema)
     }
+
+    /// The texts that were applied, of the store's tables and of the context's; none where there is no schema yet.
+    async fn seen(&self, transaction: &Transaction<'_>) -> Result<[Vec<String>; 2], Error> {
+        let mut seen = [Vec::new(), Vec::new()];
+        for (seen, table) in seen.iter_mut().zip(TABLES) {
+            let there = transaction.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await;
+            if !there.map_err(Error::postgres(self.migrating()))?.get::<_, bool>(0) {
+                continue;
+            }
+            let texts = transaction.query(&format!("SELECT sql FROM {table} ORDER BY version"), &[]).await;
+            let texts = texts.map_err(Error::postgres(self.migrating()))?;
+            seen.extend(texts.iter().map(|row| row.get::<_, String>(0)));
+        }
+        Ok(seen)
+    }
+
+    /// What is still to be applied. What was applied has to be what this program has.
+    fn missing<'a>(
+        &self,
+        seen: &[Vec<String>; 2],
+        migrations: &'a [Migration],
+    ) -> Result<Vec<Step<'a>>, Error> {
+        let mut missing = Vec::new();
+        let known: [(&'a [Migration], fn(&str) -> String); 2] =
+            [(&OWN, str::to_owned), (migrations, dialect::schema)];
+        for ((applied, (known, read)), table) in seen.iter().zip(known).zip(TABLES) {
+            if applied.len() > known.len() {
+                let what = format!(
+                    "it has version {}, this program knows versions up to {}: run the newer program",
+                    applied.len(),
+                    known.len()
+                );
+                return Err(Error::Database { doing: self.migrating(), what });
+            }
+            if let Some((_, other)) = applied.iter().zip(known).find(|(sql, own)| *sql != own.sql) {
+                let what = format!("migration {} is not the one that was applied", other.file);
+                return Err(Error::Database { doing: self.migrating(), what });
+            }
+            let rest = known.iter().enumerate().skip(applied.len());
+            missing.extend(rest.map(|(place, migration)| Step {
+                table,
+                version: place as i64 + 1,
+                migration,
+                text: read(migration.sql),
+            }));
+        }
+        Ok(missing)
+    }
+
+    /// Applies one step. Its text is kept, so that an edit of history is noticed.
+    async fn apply(&self, transaction: &Transaction<'_>, step: Step<'_>) -> Result<(), Error> {
+        let Step { table, version, migration, text } = step;
+        let doing = || format!("applying {} to the schema {}", migration.file, self.schema);
+        transaction.batch_execute(&text).await.map_err(Error::postgres(doing()))?;
+        let note = format!("INSERT INTO {table} (version, file, sql) VALUES ($1, $2, $3)");
+        let noted = transaction.execute(&note, &[&version, &migration.file, &migration.sql]).await;
+        noted.map(drop).map_err(Error::postgres(doing()))
+    }
+}
+
+/// One migration that is missing.
+struct Step<'a> {
+    table: &'static str,
+    version: i64,
+    migration: &'a Migration,
+    text: String,
 }
 
 /// The URL without the name of a driver.

@@ -192,6 +192,39 @@ async fn another_history_is_refused() {
     assert!(older.contains("run the newer program"), "{older}");
 }
 
+/// What an operator gives a role that serves a schema: its rows, and nothing that changes its shape.
+const GRANTS: &str = "
+    CREATE ROLE {role} LOGIN PASSWORD 'of-a-test';
+    GRANT USAGE ON SCHEMA {schema} TO {role};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+    REVOKE INSERT, UPDATE, DELETE ON {schema}.schema_versions, {schema}.store_versions FROM {role};";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_only_read_and_write_rows_is_enough_to_serve() {
+    let name = schema("least");
+    let Some(_) = open(name, &MIGRATIONS).await.unwrap() else { return };
+    let url = server().unwrap();
+    let role = format!("{name}_role");
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(&GRANTS.replace("{role}", &role).replace("{schema}", name)).await.unwrap();
+    let (_, place) = url.split_once('@').unwrap();
+    let served = format!("postgresql://{role}:of-a-test@{place}");
+    let clock = Arc::new(SystemClock::default());
+    let store = RowStore::open(&served, name, &MIGRATIONS, clock.clone()).await.unwrap();
+    let unit = jobs(3);
+    write(&store, || RowsUnit { rows: unit.rows.clone(), answer: Vec::new() }).await.unwrap();
+    write(&store, || insert("a")).await.unwrap();
+    assert_eq!(store.number(&Tenant::default(), "thing").await.unwrap(), 1);
+    assert_eq!(store.claim(Timestamp(9), 9, 60).await.unwrap().len(), 3);
+    // A newer program needs the role that may change the schema, and says so.
+    let newer =
+        Migration { file: "0002_more.sql", sql: "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT;" };
+    let fault = RowStore::open(&served, name, &[MIGRATIONS[0], newer], clock).await.map(drop).unwrap_err();
+    let why = fault.source().map(|why| format!("{why:?}")).unwrap_or_default();
+    assert!(why.contains("permission denied"), "{fault}: {why}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_reached_says_so() {
     let started = RowStore::open(
