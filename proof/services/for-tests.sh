@@ -16,6 +16,8 @@ start_services() {
         step_lacks postgresql "PostgreSQL is missing, so nothing is tested against it: apt-get install postgresql"
         return 0
     fi
+    get_package openssl command -v openssl ||
+        step_lacks openssl "openssl is missing, so TLS towards PostgreSQL is not tested: apt-get install openssl"
     trap stop_services EXIT
     service_dir=$(mktemp -d)
     if CONCORD_TEST_POSTGRES=$(proof/services/postgres.sh start "$service_dir"); then

@@ -35,7 +35,9 @@ pub fn check(root: &Path) -> Result<Vec<Finding>, String> {
     let policy = Policy::parse(&text)?;
     let lock =
         std::fs::read_to_string(root.join(LOCK)).map_err(|error| format!("cannot read {LOCK}: {error}"))?;
-    let packages = packages(&metadata(root)?)?;
+    let mut packages = packages(&metadata(root)?)?;
+    let built = built(root)?;
+    packages.retain(|package| built.contains(&format!("{} v{}", package.name, package.version)));
     Ok(judge(&policy, &packages, &lock))
 }
 
@@ -52,6 +54,23 @@ fn metadata(root: &Path) -> Result<Value, String> {
         return Err(format!("cargo metadata failed; `cargo fetch --locked` may help:\n{}", said.trim()));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata printed no JSON: {error}"))
+}
+
+/// What is really built, as `name vVERSION`: the resolved graph also has crates that only a feature would bring which
+/// nobody turns on.
+fn built(root: &Path) -> Result<BTreeSet<String>, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root)
+        .args(["tree", "--workspace", "--locked", "--offline", "--prefix", "none", "--format", "{p}"])
+        .output()
+        .map_err(|error| format!("cannot run cargo tree: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let named = said.lines().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
+    Ok(named.collect())
 }
 
 /// The platform that is built for: packages of others are neither fetched nor shipped.

@@ -1,11 +1,12 @@
 //! A context's schema in a PostgreSQL database: connections, set up the one way the house uses them, and migrations.
 
 use super::dialect;
+use super::tls::{Target, target};
 use crate::error::Error;
 use crate::migrate::Migration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction};
 use std::time::Duration;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::NoTls;
 
 /// Connections that a context keeps at most.
 const CONNECTIONS: usize = 8;
@@ -32,15 +33,18 @@ pub struct Database {
 
 impl Database {
     /// Connects, makes the context's schema if it is missing, and brings it up to date. The URL is
-    /// `postgresql://user:password@host:port/database`; a driver's name in it (`postgresql+psycopg://`) is passed over.
+    /// `postgresql://user:password@host:port/database`; [`super::tls`] says what it says of TLS.
     pub async fn open(url: &str, context: &'static str, migrations: &[Migration]) -> Result<Self, Error> {
         let doing = || format!("connecting {context} to its database");
-        let mut config: Config = plain(url).parse().map_err(Error::postgres(doing()))?;
+        let Target { mut config, tls } = target(url)?;
         config.options(format!("{SESSION} -c search_path={context}"));
         config.application_name(format!("concord-{context}")).connect_timeout(PATIENCE);
         // A connection that died is noticed by its first use: asking before every use would cost a round trip.
-        let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manner = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match tls {
+            Some(tls) => Manager::from_config(config, tls, manner),
+            None => Manager::from_config(config, NoTls, manner),
+        };
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
             .wait_timeout(Some(PATIENCE))
@@ -178,23 +182,4 @@ struct Step<'a> {
     version: i64,
     migration: &'a Migration,
     text: String,
-}
-
-/// The URL without the name of a driver.
-fn plain(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) if scheme.starts_with("postgresql+") => format!("postgresql://{rest}"),
-        _ => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn a_drivers_name_is_passed_over() {
-        assert_eq!(plain("postgresql+psycopg://a:b@c/d"), "postgresql://a:b@c/d");
-        assert_eq!(plain("postgresql://a:b@c/d"), "postgresql://a:b@c/d");
-    }
 }

@@ -6,12 +6,13 @@
 //! | dialect | one text of statements and schemas for both engines |
 //! | cells | values in and out |
 //! | database | connections and migrations |
+//! | tls | what a URL says of encryption |
 //! | reading | snapshots for closures that wait |
 //! | commit | one rows unit, one transaction |
 //! | jobs | jobs of many processes, under leases |
 //! | store | key, read, decide, commit; numbers; many rows at once |
 //!
-//! Leaves out for now: units that touch the books, TLS.
+//! Leaves out for now: units that touch the books.
 
 mod cells;
 mod commit;
@@ -20,6 +21,7 @@ pub mod dialect;
 mod jobs;
 pub(crate) mod reading;
 mod store;
+pub mod tls;
 
 pub use database::Database;
 pub use store::RowStore;

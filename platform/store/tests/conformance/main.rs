@@ -2,6 +2,7 @@
 //! PostgreSQL is the server that `CONCORD_TEST_POSTGRES` names; without one its half is not run, and CI=true fails.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod encrypted;
 mod house;
 mod postgres;
 mod promises;
