@@ -139,7 +139,7 @@ impl Database {
         migrations: &'a [Migration],
     ) -> Result<Vec<Step<'a>>, Error> {
         let mut missing = Vec::new();
-        let known: [(&'a [Migration], fn(&str) -> String); 2] =
+        let known: [(&'a [Migration], ReadSchema); 2] =
             [(&OWN, str::to_owned), (migrations, dialect::schema)];
         for ((applied, (known, read)), table) in seen.iter().zip(known).zip(TABLES) {
             if applied.len() > known.len() {
@@ -175,6 +175,9 @@ impl Database {
         noted.map(drop).map_err(Error::postgres(doing()))
     }
 }
+
+/// How the text of a migration is turned into PostgreSQL's.
+type ReadSchema = fn(&str) -> String;
 
 /// One migration that is missing.
 struct Step<'a> {
