@@ -40,7 +40,7 @@ use sieve::{Sieve, Visit};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// Names that the index keeps in memory meanwhile, at most: a long file must not take more than a short one.
+/// Names in memory at which the index is written out meanwhile: a long file should not take more than a short one.
 const NAMES_IN_MEMORY: u64 = 40_000;
 
 /// Imports a file.

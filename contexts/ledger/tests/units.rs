@@ -324,12 +324,16 @@ async fn redo_is_gone_once_no_file_needs_it_and_a_lost_file_is_still_missed() {
         bytes.windows(NAME.len()).any(|part| part == NAME.as_bytes())
     };
     let keeper = keeper(&folder.path().join("journal"));
-    assert!(!keeper.destroy_redo(&|_| FIRST_POSITION).unwrap(), "the file may need it");
+    assert!(!keeper.destroy_redo(0, &|_| FIRST_POSITION).unwrap(), "the file may need it");
     assert!(has_name());
     let upto = |context: &str| if context == "pots" { in_file } else { 0 };
-    assert!(keeper.destroy_redo(&upto).unwrap());
+    std::fs::write(folder.path().join("journal/rewritten.tmp"), "half").unwrap();
+    assert!(!keeper.destroy_redo(u64::MAX, &upto).unwrap(), "there is no room for a second copy");
+    assert!(has_name());
+    assert!(keeper.destroy_redo(0, &upto).unwrap());
+    assert!(!folder.path().join("journal/rewritten.tmp").exists());
     assert!(!has_name(), "the images are gone");
-    assert!(!keeper.destroy_redo(&upto).unwrap(), "the newest segment keeps its own");
+    assert!(!keeper.destroy_redo(0, &upto).unwrap(), "the newest segment keeps its own");
     drop(keeper);
 
     let house = open(folder.path());

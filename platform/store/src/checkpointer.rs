@@ -38,19 +38,14 @@ impl Checkpointer {
         let ends = Arc::new(AtomicBool::new(false));
         let (flag, path) = (ends.clone(), path.to_owned());
         let work = move || {
-            let (mut version, mut calm) = (None, 0);
+            let (mut version, mut calm, mut rests) = (None, 0, false);
             while !flag.load(Ordering::Acquire) {
-                std::thread::park_timeout(if calm > CALM { CALM_PAUSE } else { PAUSE });
+                std::thread::park_timeout(if calm > CALM && rests { CALM_PAUSE } else { PAUSE });
                 let now = connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).ok();
                 calm = if now == version { calm + 1 } else { 0 };
-                if calm <= 1 {
-                    match copy(&connection) {
-                        Ok(Some(cursor)) => synced(cursor),
-                        Ok(None) => {}
-                        Err(fault) => {
-                            tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
-                        }
-                    }
+                // A reader may have kept it from being whole: it is looked at again until it is.
+                if calm <= 1 || !rests {
+                    rests = look(&connection, &path, &synced);
                 }
                 version = now;
             }
@@ -62,22 +57,47 @@ impl Checkpointer {
     }
 }
 
-/// Copies what there is; a log that has grown long is begun anew, for which the writer waits a moment: while it
-/// commits without a pause, nothing else ever lets the log start over. Returns the cursor that was there before if
-/// everything was copied, which is synced then.
-fn copy(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+/// Copies what there is, and says how far the file is if that was everything; whether it was, or nothing is gained by
+/// looking again at once. A log that has grown
+/// long is begun anew, for which the writer waits a moment: while it commits without a pause, nothing else ever lets
+/// the log start over.
+fn look(connection: &Connection, path: &Path, synced: &impl Fn(u64)) -> bool {
+    let copied = copy(connection);
+    if let Ok(Copied { whole: Some(cursor), .. }) = copied {
+        synced(cursor);
+    }
+    let is_long = copied.as_ref().is_ok_and(|copied| copied.frames > LONG_FRAMES);
+    let begun_anew = match is_long {
+        // Busy readers are no fault: the next look tries again.
+        true => connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())),
+        false => Ok(()),
+    };
+    match copied.and_then(|copied| begun_anew.map(|()| copied.whole.is_some())) {
+        Ok(whole) => whole,
+        Err(fault) => {
+            tracing::warn!(path = %path.display(), %fault, "the log could not be copied into the file");
+            // The next change is soon enough for another word of it.
+            true
+        }
+    }
+}
+
+/// What was copied.
+struct Copied {
+    frames: i64,
+    /// The cursor that was there before, if everything was copied: it is synced then.
+    whole: Option<u64>,
+}
+
+fn copy(connection: &Connection) -> rusqlite::Result<Copied> {
     let cursor = "SELECT position FROM store_cursor WHERE one = 1";
     let cursor: i64 = connection.prepare_cached(cursor)?.query_row([], |row| row.get(0))?;
     let (busy, frames, copied): (i64, i64, i64) =
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
-    if frames > LONG_FRAMES {
-        // Busy readers are no fault: the next look tries again.
-        connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
-    }
     let whole = busy == 0 && frames == copied;
-    Ok(whole.then(|| u64::try_from(cursor).unwrap_or(0)))
+    Ok(Copied { frames, whole: whole.then(|| u64::try_from(cursor).unwrap_or(0)) })
 }
 
 impl Drop for Checkpointer {

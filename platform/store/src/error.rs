@@ -1,4 +1,4 @@
-//! What can go wrong with a file of rows, in the classes a caller reacts to.
+//! What can go wrong with rows, in a file or a database, in the classes a caller reacts to.
 
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -51,8 +51,16 @@ pub enum Error {
         /// Why not, and what to do.
         what: String,
     },
+    /// Every connection is in use, and none came free in time.
+    #[error("{doing}: {what}")]
+    NoConnection {
+        /// What was tried.
+        doing: String,
+        /// What it waited for.
+        what: String,
+    },
     /// A column holds what it never should.
-    #[error("a row could not be read: {source}")]
+    #[error("a row could not be read")]
     Row {
         /// Which, and what is wrong with it.
         source: crate::value::RowError,
@@ -107,16 +115,32 @@ impl Error {
         match self {
             Self::Sqlite { source, .. } => class_of(source),
             Self::Postgres { source, .. } => postgres_class(source),
-            // No connection came in time.
-            Self::Database { .. } => Class::Gone,
+            Self::NoConnection { .. } => Class::Busy,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Class::Full,
             Self::Io { .. }
+            | Self::Database { .. }
             | Self::Row { .. }
             | Self::NewerSchema { .. }
             | Self::Schema { .. }
             | Self::Fatal { .. }
             | Self::Stopped { .. } => Class::Other,
         }
+    }
+
+    /// All that is known of it, for the operator's log: codes and messages, and never the values that a server puts
+    /// into its details.
+    pub fn why(&self) -> String {
+        let mut said = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            said.push_str(": ");
+            match source.downcast_ref::<tokio_postgres::error::DbError>() {
+                Some(fault) => said.push_str(&format!("{} {}", fault.code().code(), fault.message())),
+                None => said.push_str(&source.to_string()),
+            }
+            cause = source.source();
+        }
+        said
     }
 
     pub(crate) fn sqlite(doing: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> Self {
@@ -164,9 +188,14 @@ fn class_of(source: &rusqlite::Error) -> Class {
     }
 }
 
-/// Classes of PostgreSQL's SQLSTATE codes, its manual's appendix A. An error without a code is the connection's.
+/// Classes of PostgreSQL's SQLSTATE codes, its manual's appendix A. An error without a code is the connection's, or one
+/// of ours: a value that does not fit its column, say.
 fn postgres_class(source: &tokio_postgres::Error) -> Class {
-    let Some(code) = source.code() else { return Class::Gone };
+    let Some(code) = source.code() else {
+        let cause = std::error::Error::source(source);
+        let is_lost = source.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>());
+        return if is_lost { Class::Gone } else { Class::Other };
+    };
     match code.code() {
         "23505" => Class::Unique,
         "40001" | "40P01" => Class::Serialization,

@@ -22,6 +22,8 @@ const ABREAST: usize = 64;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A job is not run again within this time of its last end.
 const REST_US: i64 = 1_000_000;
+/// Shortest pause while a job has just ended.
+const RESTED_PAUSE: Duration = Duration::from_millis(50);
 /// Pause after the table could not be read.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -67,12 +69,19 @@ impl<B: Awaited> JobStore for UnitStore<B> {
     }
 
     async fn take(&self, now: Timestamp, held: HashSet<u128>, room: usize) -> Result<Vec<Job>, Error> {
+        if self.books().lacks_room().is_some() {
+            // It could neither be done nor put off.
+            return Ok(Vec::new());
+        }
         let due = self.read(move |reader| job_list_due(reader, now, ABREAST * 2)).await;
         Ok(due?.into_iter().filter(|job: &Job| !held.contains(&job.id.0)).take(room).collect())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
-        self.read(job_next_due).await
+        match self.books().lacks_room() {
+            Some(_) => Ok(None),
+            None => self.read(job_next_due).await,
+        }
     }
 
     async fn keep(&self, _: &Job) -> Result<bool, Error> {
@@ -122,18 +131,28 @@ pub async fn run_jobs<S: JobStore>(
         let now = store.clock().now();
         let room = ABREAST.saturating_sub(running.len());
         let held: HashSet<u128> = taken.values().chain(rested.keys()).copied().collect();
-        let busy = !held.is_empty();
-        let due = store.take(now, held, room).await.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "jobs could not be read");
-            Vec::new()
-        });
-        let busy = busy || !due.is_empty();
+        let due = match store.take(now, held, room).await {
+            Ok(due) => Some(due),
+            Err(fault) => {
+                tracing::error!(fault = fault.why(), "jobs could not be taken");
+                None
+            }
+        };
+        let fails = due.is_none();
+        let due = due.unwrap_or_default();
+        // What is due and runs is heard of when it ends.
+        let busy = !due.is_empty() || !taken.is_empty();
         for job in due {
             let id = job.id.0;
             taken.insert(running.spawn(run_one(store.clone(), handler.clone(), job)).id(), id);
         }
-        // What is due and runs is heard of when it ends.
-        let pause = if busy { LOOK_AGAIN } else { pause(&store, now).await };
+        let pause = match (fails, busy) {
+            (true, _) => FAULT_PAUSE,
+            (false, true) => LOOK_AGAIN,
+            // One that was neither ended nor put off is still due, and not looked at again and again.
+            (false, false) if !rested.is_empty() => pause(&store, now).await.max(RESTED_PAUSE),
+            (false, false) => pause(&store, now).await,
+        };
         tokio::select! {
             changed = stop.changed() => if changed.is_err() {
                 // Nobody is left who could say when to stop.
@@ -174,17 +193,22 @@ async fn pause<S: JobStore>(store: &S, now: Timestamp) -> Duration {
 }
 
 async fn run_one<S: JobStore>(store: S, handler: Arc<dyn Handler>, job: Job) {
-    let mut handled = handler.run(job.clone());
-    let handled = loop {
-        tokio::select! {
-            handled = &mut handled => break handled,
-            () = tokio::time::sleep(KEEP_EVERY) => match store.keep(&job).await {
+    let keeping = async {
+        loop {
+            tokio::time::sleep(KEEP_EVERY).await;
+            match store.keep(&job).await {
                 Ok(true) => {}
                 // It goes on: what it does here is guarded by its lease, and what it does outside by its id.
                 Ok(false) => tracing::warn!(job.kind, "a job was taken by another process while it ran"),
-                Err(fault) => tracing::warn!(job.kind, %fault, "a job that runs could not be kept"),
-            },
+                Err(fault) => {
+                    tracing::warn!(job.kind, fault = fault.why(), "a job that runs could not be kept")
+                }
+            }
         }
+    };
+    let handled = tokio::select! {
+        handled = handler.run(job.clone()) => handled,
+        never = keeping => never,
     };
     if let Err(why) = handled {
         tracing::warn!(job.kind, attempts = job.attempts + 1, why, "a job is put off");

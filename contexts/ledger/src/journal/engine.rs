@@ -138,6 +138,7 @@ impl Engine {
         let writer = Writer::new(segments.clone(), identity, view, place);
         let disk = Arc::new(RestingDisk { disk, rest: rest.clone() });
         let keeper = Keeper { disk, segments, identity, index, rest };
+        keeper.clear_draft()?;
         engine.start(core, writer, keeper, settings, clock)?;
         Ok(engine)
     }

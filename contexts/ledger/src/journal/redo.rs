@@ -114,8 +114,9 @@ enum Found {
 
 impl Keeper {
     /// Destroys the redo of the oldest segment that has any, if no file needs it: `synced` says up to where the file
-    /// of a context has everything for good. Whether the next segment may be looked at.
-    pub fn destroy_redo(&self, synced: &dyn Fn(&str) -> u64) -> io::Result<bool> {
+    /// of a context has everything for good. Whether the next segment may be looked at. Nothing is begun unless
+    /// `reserve_bytes` stay free beside the segment's second copy.
+    pub fn destroy_redo(&self, reserve_bytes: u64, synced: &dyn Fn(&str) -> u64) -> io::Result<bool> {
         let (marks, below) = self.marks()?;
         let list = self.segments.list();
         let place = list.partition_point(|segment| segment.start < below);
@@ -123,12 +124,30 @@ impl Keeper {
         match self.look(segment, next.start, synced)? {
             Found::Needed => return Ok(false),
             Found::Nothing => {}
-            Found::Unneeded => self.write_again(segment, next.start)?,
+            Found::Unneeded => {
+                let second = segment.file.size()?;
+                if self.disk.free_bytes().is_ok_and(|free| free < reserve_bytes.saturating_add(second)) {
+                    return Ok(false);
+                }
+                if let Err(fault) = self.write_again(segment, next.start) {
+                    // What is half written only takes room; the fault says more than one of removing it would.
+                    let _ = self.clear_draft();
+                    return Err(fault);
+                }
+            }
         }
         self.disk.create(&mark(next.start))?;
         marks.iter().try_for_each(|old| self.disk.remove(old))?;
         self.disk.sync_names()?;
         Ok(true)
+    }
+
+    /// Removes a segment that was half written again: before a start gives room to anything else.
+    pub fn clear_draft(&self) -> io::Result<()> {
+        match self.disk.list()?.iter().any(|name| name == DRAFT) {
+            true => self.disk.remove(DRAFT),
+            false => Ok(()),
+        }
     }
 
     /// The marks there are, and below which position the newest says that there is no redo.
@@ -165,9 +184,7 @@ impl Keeper {
     /// Writes a segment again without the images of its redo. Every frame is checked on the way: what is damaged
     /// stays as it is.
     fn write_again(&self, segment: &Segment, end: u64) -> io::Result<()> {
-        if self.disk.list()?.iter().any(|name| name == DRAFT) {
-            self.disk.remove(DRAFT)?;
-        }
+        self.clear_draft()?;
         let draft = self.disk.create(DRAFT)?;
         let mut head = [0; SEGMENT_HEAD as usize];
         read_exact(&*segment.file, &mut head, 0)?;

@@ -1,5 +1,5 @@
 //! One rows unit, one transaction: its key first, so that a repeat waits for whoever has it under way, then its changes
-//! with their guards, events, jobs and audit. All statements are sent before the first is answered; COMMIT only once
+//! with their guards, events, jobs and audit. All of these are sent before the first is answered; COMMIT only once
 //! all of them touched the rows they had to.
 
 use super::database::Database;
@@ -54,15 +54,13 @@ pub async fn commit(
     match ran {
         Ok(Ran::Whole) if !dry_run => match client.batch_execute("COMMIT").await {
             Ok(()) => Ok(Some(RowsVerdict::Done(answer))),
-            Err(fault) => {
-                let lost = fault.as_db_error().is_none();
-                let fault = Error::postgres("committing")(fault);
-                Err(if lost { Failed::Unknown(fault) } else { Failed::Undone(fault) })
-            }
+            Err(fault) => Err(ended("committing", fault)),
         },
         ran => {
-            // A connection that is lost took the transaction with it, and one in doubt is not used again.
-            if client.batch_execute("ROLLBACK").await.is_err() {
+            // A connection that is lost took the transaction with it; one to a server that takes nothing any more
+            // would only fail the next.
+            let is_gone = ran.as_ref().is_err_and(|fault| fault.class() == Class::Gone);
+            if client.batch_execute("ROLLBACK").await.is_err() || is_gone {
                 drop(Object::take(client));
             }
             match ran {
@@ -76,6 +74,15 @@ pub async fn commit(
             }
         }
     }
+}
+
+/// What an error means at the end of a transaction. Only a code that says so proves that nothing was done: what comes
+/// from a server or a pooler that went away may follow a commit.
+pub fn ended(doing: &str, fault: tokio_postgres::Error) -> Failed {
+    let code = fault.code().map_or("", |code| code.code());
+    let is_undone = ["23", "40001", "40P01", "25P03", "53"].into_iter().any(|class| code.starts_with(class));
+    let fault = Error::postgres(doing)(fault);
+    if is_undone { Failed::Undone(fault) } else { Failed::Unknown(fault) }
 }
 
 /// Everything a unit writes, in order; its key comes first, if it has one.
@@ -113,7 +120,7 @@ fn event_change(asked: &Asked, event: &Event) -> Change {
     Change::one(EVENT, values)
 }
 
-/// Sends the transaction up to its end, and reads how many rows each statement touched.
+/// Sends the transaction up to its COMMIT, and reads how many rows each statement touched.
 async fn run(client: &Object, has_key: bool, changes: &[Change]) -> Result<Ran, Error> {
     let fault = || Error::postgres("running a statement");
     let mut prepared = Vec::with_capacity(changes.len());
@@ -123,8 +130,9 @@ async fn run(client: &Object, has_key: bool, changes: &[Change]) -> Result<Ran, 
     let values: Vec<Vec<&(dyn ToSql + Sync)>> =
         changes.iter().map(|change| change.values.iter().map(|value| value as _).collect()).collect();
     type Sent<'a> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'a>>;
-    let mut sent: Vec<Sent<'_>> = Vec::with_capacity(changes.len() + 1);
-    sent.push(Box::pin(async { client.batch_execute("BEGIN").await.map(|()| 0) }));
+    // Waited for: were it to fail alone, what follows would be committed statement by statement.
+    client.batch_execute("BEGIN").await.map_err(fault())?;
+    let mut sent: Vec<Sent<'_>> = Vec::with_capacity(changes.len());
     for (statement, values) in prepared.iter().zip(&values) {
         sent.push(Box::pin(client.execute(statement, values)));
     }
@@ -140,9 +148,7 @@ async fn run(client: &Object, has_key: bool, changes: &[Change]) -> Result<Ran, 
             Poll::Pending => statement.await,
         });
     }
-    let mut counts = counts.into_iter();
-    counts.next().expect("BEGIN was sent").map_err(fault())?;
-    for (place, (count, change)) in counts.zip(changes).enumerate() {
+    for (place, (count, change)) in counts.into_iter().zip(changes).enumerate() {
         if count.map_err(fault())? != change.rows as u64 {
             return Ok(if has_key && place == 0 { Ran::Known } else { Ran::Stale });
         }

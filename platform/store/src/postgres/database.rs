@@ -14,8 +14,11 @@ const CONNECTIONS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What every session is set to: a lock or a stopped client never holds others up for longer, and what was answered is
 /// on the disk.
-const SESSION: &str = "-c lock_timeout=4s -c idle_in_transaction_session_timeout=4s -c synchronous_commit=on \
+const SESSION: &str = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=4s -c statement_timeout=60s \
+                       -c synchronous_commit=on -c default_transaction_isolation=read\\ committed \
                        -c client_min_messages=warning -c timezone=UTC";
+/// After how long a peer that says nothing is taken for gone.
+const SILENCE: Duration = Duration::from_secs(10);
 /// Held while a schema is made or changed: one process at a time. Any number that others are unlikely to use.
 const MIGRATION_LOCK: i64 = 0x0043_6f6e_636f_7264;
 /// The store's own tables come first in every schema.
@@ -39,6 +42,7 @@ impl Database {
         let Target { mut config, tls } = target(url)?;
         config.options(format!("{SESSION} -c search_path={context}"));
         config.application_name(format!("concord-{context}")).connect_timeout(PATIENCE);
+        config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE).keepalives_interval(SILENCE);
         // A connection that died is noticed by its first use: asking before every use would cost a round trip.
         let manner = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match tls {
@@ -64,7 +68,7 @@ impl Database {
             deadpool_postgres::PoolError::Backend(fault) => {
                 Error::postgres(format!("connecting {}", self.schema))(fault)
             }
-            other => Error::Database {
+            other => Error::NoConnection {
                 doing: format!("waiting for a connection of {}", self.schema),
                 what: other.to_string(),
             },
@@ -96,7 +100,9 @@ impl Database {
             return Ok(());
         }
         // Held to the end of the transaction, by whichever process comes first; the others wait for as long as it takes.
-        let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        let lock = format!(
+            "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"
+        );
         transaction.batch_execute(&lock).await.map_err(Error::postgres(self.migrating()))?;
         let tables = TABLES.map(|table| {
             format!(
@@ -104,7 +110,11 @@ impl Database {
                      (version BIGINT PRIMARY KEY, file TEXT NOT NULL, sql TEXT NOT NULL);"
             )
         });
-        let begin = format!("CREATE SCHEMA IF NOT EXISTS {}; {}", self.schema, tables.concat());
+        // Asked first: the words IF NOT EXISTS want the right to make one even where it is there.
+        let there = transaction.query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&self.schema]).await;
+        let is_there: bool = there.map_err(Error::postgres(self.migrating()))?.get(0);
+        let create = if is_there { String::new() } else { format!("CREATE SCHEMA {};", self.schema) };
+        let begin = format!("{create} {}", tables.concat());
         transaction.batch_execute(&begin).await.map_err(Error::postgres(self.migrating()))?;
         let seen = self.seen(&transaction).await?;
         for step in self.missing(&seen, migrations)? {

@@ -1,13 +1,15 @@
 //! One text for both engines: statements and schemas are written once, as SQLite reads them, and this is how
 //! PostgreSQL reads the same. Placeholders are `?1`, `?2`, …; a schema has the types INTEGER, TEXT and BLOB, and its
-//! tables are `STRICT` or `STRICT, WITHOUT ROWID`. What the two do not have in common is not written.
+//! tables are `STRICT` or `STRICT, WITHOUT ROWID`; `length(…)` is asked of bytes alone. What the two do not have in common is not written.
 
 /// What stands in a schema for SQLite, and for PostgreSQL. Longer words come before their parts.
-const WORDS: [(&str, &str); 5] = [
+const WORDS: [(&str, &str); 6] = [
     (" STRICT, WITHOUT ROWID", ""),
     (" STRICT", ""),
     (" INTEGER", " BIGINT"),
     (" BLOB", " BYTEA"),
+    // Order and equality of texts are those of their bytes, as in a file, and no update of a system changes them.
+    (" TEXT", " TEXT COLLATE \"C\""),
     ("length(", "octet_length("),
 ];
 
@@ -69,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_schema_has_the_other_types() {
-        let ours = "CREATE TABLE t ( -- INTEGER it is\n  id BLOB NOT NULL CHECK (length(id) = 16),\n  n INTEGER\n) STRICT, WITHOUT ROWID;";
-        let theirs = "CREATE TABLE t (\n  id BYTEA NOT NULL CHECK (octet_length(id) = 16),\n  n BIGINT\n);";
+        let ours = "CREATE TABLE t ( -- INTEGER it is\n  id BLOB NOT NULL CHECK (length(id) = 16),\n  n INTEGER, t TEXT\n) STRICT, WITHOUT ROWID;";
+        let theirs = "CREATE TABLE t (\n  id BYTEA NOT NULL CHECK (octet_length(id) = 16),\n  n BIGINT, t TEXT COLLATE \"C\"\n);";
         assert_eq!(schema(ours), theirs);
     }
 }

@@ -20,9 +20,8 @@ impl JobStore for RowStore {
         self.clock()
     }
 
-    async fn take(&self, now: Timestamp, _: HashSet<u128>, room: usize) -> Result<Vec<Job>, Error> {
-        // What this process holds is under its lease.
-        self.claim(now, room, LEASE_S).await
+    async fn take(&self, now: Timestamp, held: HashSet<u128>, room: usize) -> Result<Vec<Job>, Error> {
+        self.claim(now, room, LEASE_S, held).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
@@ -50,13 +49,21 @@ impl JobStore for RowStore {
 }
 
 impl RowStore {
-    /// Takes jobs that are due under a lease of so many seconds. Nobody else gets them meanwhile.
-    pub async fn claim(&self, now: Timestamp, room: usize, lease_s: i64) -> Result<Vec<Job>, Error> {
+    /// Takes jobs that are due under a lease of so many seconds. Nobody else gets them meanwhile. Those that are held
+    /// are not taken a second time, though their lease may have lapsed.
+    pub async fn claim(
+        &self,
+        now: Timestamp,
+        room: usize,
+        lease_s: i64,
+        held: HashSet<u128>,
+    ) -> Result<Vec<Job>, Error> {
+        let held: Vec<Vec<u8>> = held.into_iter().map(|id| id.to_be_bytes().to_vec()).collect();
         let columns = COLUMNS.split(", ").map(|name| format!("job.{name}")).collect::<Vec<_>>().join(", ");
         let claim = format!(
             "WITH free AS (
                 SELECT id FROM store_jobs WHERE due IS NOT NULL AND due <= $1
-                AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+                AND (leased_until IS NULL OR leased_until <= clock_timestamp()) AND NOT (id = ANY($4))
                 ORDER BY priority DESC, due, id LIMIT $2 FOR UPDATE SKIP LOCKED)
             UPDATE store_jobs AS job SET lease = lease + 1,
                 leased_until = clock_timestamp() + CAST($3 AS BIGINT) * interval '1 second'
@@ -65,7 +72,7 @@ impl RowStore {
         let client = self.database().lend().await?;
         let claimed = async {
             let statement = client.prepare_cached(&claim).await?;
-            client.query(&statement, &[&now.0, &(room as i64), &lease_s]).await
+            client.query(&statement, &[&now.0, &(room as i64), &lease_s, &held]).await
         };
         let rows = claimed.await.map_err(Error::postgres("taking jobs"))?;
         let mut jobs = rows.iter().map(|row| job_of(&Row::new(row))).collect::<Result<Vec<_>, _>>()?;

@@ -1,5 +1,5 @@
 //! The same rows on PostgreSQL: a schema per context, any number of processes. `read`, `once_rows`, `number` and
-//! `copy_in` promise what they promise on a file; the conformance suite (tests/conformance.rs) runs on both.
+//! `copy_in` promise what they promise on a file; the conformance suite (tests/conformance) runs on both.
 //!
 //! | file | what |
 //! |---|---|

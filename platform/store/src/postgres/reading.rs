@@ -8,13 +8,15 @@ use crate::error::{Class, Error};
 use crate::value::Value;
 use deadpool_postgres::Object;
 use futures_util::future::join;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// A closure may think for a while between two statements: nobody waits for a snapshot.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL idle_in_transaction_session_timeout = '60s'";
 /// Connections that are tried for a first statement.
 const TRIES: u32 = 4;
 /// Pause before the second of them; each further one doubles it.
@@ -24,13 +26,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Snapshot {
     database: Database,
     runtime: Handle,
+    /// A connection through which nothing was seen yet.
+    fresh: RefCell<Option<Object>>,
     client: OnceCell<Object>,
 }
 
 impl Snapshot {
-    /// Of this database, as it is once something is asked.
-    pub fn new(database: Database, runtime: Handle) -> Self {
-        Self { database, runtime, client: OnceCell::new() }
+    /// Of this database, as it is once something is asked; through this connection, if it lives.
+    pub fn new(database: Database, client: Option<Object>, runtime: Handle) -> Self {
+        Self { database, runtime, fresh: RefCell::new(client), client: OnceCell::new() }
     }
 
     /// Runs a query. Blocks the thread.
@@ -50,7 +54,12 @@ impl Snapshot {
     async fn first(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let mut tries = 1;
         loop {
-            let fault = match self.database.lend().await {
+            let fresh = self.fresh.take();
+            let lent = match fresh {
+                Some(client) => Ok(client),
+                None => self.database.lend().await,
+            };
+            let fault = match lent {
                 Ok(client) => match ask(&client, sql, values, true).await {
                     Err(fault) if fault.class() == Class::Gone => {
                         drop(Object::take(client));

@@ -1,6 +1,6 @@
 //! The rows of a context that never touches the books, on PostgreSQL.
 
-use super::commit::{Failed, commit};
+use super::commit::{Failed, commit, ended};
 use super::database::Database;
 use super::dialect;
 use super::reading::Snapshot;
@@ -10,7 +10,7 @@ use crate::statements::Reader;
 use crate::unit::{Answered, Command, RowsUnit};
 use crate::units::beside::first_answer;
 use crate::units::committer::{Asked, RowsVerdict};
-use crate::units::rows::{RowsEngine, Stopped, once_rows, tell_rows, unknown};
+use crate::units::rows::{Ended, RowsEngine, Stopped, once_rows, tell_rows, unknown};
 use crate::value::Value;
 use kernel::{Caller, Clock, Tenant};
 use std::pin::pin;
@@ -51,7 +51,9 @@ impl RowStore {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let snapshot = Snapshot::new(self.database.clone(), Handle::current());
+        // Lent here, so that no thread is held up by waiting for one.
+        let client = self.database.lend().await.ok();
+        let snapshot = Snapshot::new(self.database.clone(), client, Handle::current());
         let task = tokio::task::spawn_blocking(move || closure(&Reader::on_postgres(&snapshot)));
         task.await.unwrap_or_else(|_| Err(E::from(Error::stopped("reading"))))
     }
@@ -105,7 +107,15 @@ impl RowStore {
         let database = self.database.clone();
         // A caller that stops waiting does not stop it half way.
         let copying = tokio::spawn(async move { copy_in(&database, table, columns, &rows).await });
-        copying.await.unwrap_or_else(|_| Err(Error::stopped("copying rows in"))).map_err(Stopped::from)
+        match copying.await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(Failed::Undone(fault))) => Err(fault.into()),
+            Ok(Err(Failed::Unknown(fault))) => {
+                tracing::error!(fault = fault.why(), "a connection was lost while rows were copied in");
+                Err(Stopped::Unanswered(unknown()))
+            }
+            Err(_) => Err(Stopped::Unanswered(unknown())),
+        }
     }
 }
 
@@ -122,25 +132,19 @@ impl RowsEngine for RowStore {
         }
     }
 
-    async fn commit(&self, by: &Caller, command: &Command, unit: RowsUnit) -> Result<RowsVerdict, Stopped> {
+    async fn commit(&self, by: &Caller, command: &Command, unit: RowsUnit) -> Result<Ended, Stopped> {
         let asked = Asked { by: by.clone(), command: command.clone(), at: self.clock.now() };
         let database = self.database.clone();
         // A caller that stops waiting does not leave a transaction open.
         let committing = tokio::spawn(async move { commit(&database, &asked, &unit).await });
         match committing.await {
-            Ok(Ok(Some(verdict))) => Ok(verdict),
+            Ok(Ok(Some(verdict))) => Ok(Ended::Told(verdict)),
             // The key is taken: the next round finds what it led to.
-            Ok(Ok(None)) => Ok(RowsVerdict::Stale),
-            // Nothing was done: the next round finds another connection, or says what is wrong.
-            Ok(Err(Failed::Undone(fault))) if fault.class() == Class::Gone => Ok(RowsVerdict::Stale),
+            Ok(Ok(None)) => Ok(Ended::Told(RowsVerdict::Stale)),
+            Ok(Err(Failed::Undone(fault))) if fault.class() == Class::Gone => Ok(Ended::Lost(fault)),
             Ok(Err(Failed::Undone(fault))) => Err(fault.into()),
-            // The next round finds the key if it was done, and otherwise does it.
-            Ok(Err(Failed::Unknown(_))) if command.key.is_some() => Ok(RowsVerdict::Stale),
-            Ok(Err(Failed::Unknown(fault))) => {
-                tracing::error!(%fault, "a connection was lost while a command was committed");
-                Err(Stopped::Unanswered(unknown()))
-            }
-            Err(_) => Err(Stopped::Unanswered(unknown())),
+            Ok(Err(Failed::Unknown(fault))) => Ok(Ended::Unknown(fault)),
+            Err(_) => Ok(Ended::Unknown(Error::stopped("committing"))),
         }
     }
 }
@@ -150,20 +154,24 @@ async fn copy_in(
     table: &str,
     columns: &[&str],
     rows: &[Vec<Value>],
-) -> Result<usize, Error> {
-    let fault = || Error::postgres(format!("copying rows into {table}"));
-    let client = database.lend().await?;
+) -> Result<usize, Failed> {
+    let undone = || {
+        let doing = format!("copying rows into {table}");
+        move |fault| Failed::Undone(Error::postgres(doing)(fault))
+    };
+    let client = database.lend().await.map_err(Failed::Undone)?;
     let columns = columns.join(", ");
     let shape = client.prepare(&dialect::statement(&format!("SELECT {columns} FROM {table} LIMIT 0"))).await;
     let types: Vec<Type> =
-        shape.map_err(fault())?.columns().iter().map(|column| column.type_().clone()).collect();
+        shape.map_err(undone())?.columns().iter().map(|column| column.type_().clone()).collect();
     let copy = format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)");
-    let sink = client.copy_in(&copy).await.map_err(fault())?;
+    let sink = client.copy_in(&copy).await.map_err(undone())?;
     let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
     for row in rows {
         let values: Vec<&(dyn ToSql + Sync)> = row.iter().map(|value| value as _).collect();
-        writer.as_mut().write(&values).await.map_err(fault())?;
+        writer.as_mut().write(&values).await.map_err(undone())?;
     }
-    let copied = writer.finish().await.map_err(fault())?;
+    let copied =
+        writer.finish().await.map_err(|fault| ended(&format!("copying rows into {table}"), fault))?;
     Ok(usize::try_from(copied).unwrap_or(usize::MAX))
 }

@@ -27,9 +27,16 @@ pub struct Target {
 
 /// Reads a URL. A driver's name in it (`postgresql+psycopg://`) is passed over.
 pub fn target(url: &str) -> Result<Target, Error> {
-    let (plain, mode, roots) = take_apart(url);
-    let mut config: Config = plain.parse().map_err(Error::postgres("reading a database's URL"))?;
     let wrong = |what: String| Error::Database { doing: "reading a database's URL".to_owned(), what };
+    let Some((plain, mode, roots)) = take_apart(url) else {
+        return Err(wrong("it does not begin with postgresql:// or postgres://".to_owned()));
+    };
+    let mut config: Config = plain.parse().map_err(Error::postgres("reading a database's URL"))?;
+    if config.get_ssl_mode() != SslMode::Prefer {
+        // Nothing that is said of TLS may be passed over.
+        let what = "it says sslmode where it is not looked for; escape ? and @ in the password (%3F, %40)";
+        return Err(wrong(what.to_owned()));
+    }
     match mode.as_deref() {
         None | Some("disable" | "allow" | "prefer") => {
             config.ssl_mode(SslMode::Disable);
@@ -47,12 +54,16 @@ pub fn target(url: &str) -> Result<Target, Error> {
 }
 
 /// The URL without a driver's name and without what is said of TLS; the mode; the file of authorities.
-fn take_apart(url: &str) -> (String, Option<String>, Option<String>) {
-    let url = match url.split_once("://") {
-        Some((scheme, rest)) if scheme.starts_with("postgresql+") => format!("postgresql://{rest}"),
-        _ => url.to_owned(),
-    };
-    let Some((place, query)) = url.split_once('?') else { return (url, None, None) };
+fn take_apart(url: &str) -> Option<(String, Option<String>, Option<String>)> {
+    let (scheme, rest) = url.split_once("://")?;
+    if !matches!(scheme, "postgresql" | "postgres") && !scheme.starts_with("postgresql+") {
+        return None;
+    }
+    let url = format!("postgresql://{rest}");
+    // A password may have a question mark.
+    let host = url.rfind('@').unwrap_or(0);
+    let Some(mark) = url[host..].find('?').map(|place| host + place) else { return Some((url, None, None)) };
+    let (place, query) = (&url[..mark], &url[mark + 1..]);
     let (mut mode, mut roots, mut others) = (None, None, Vec::new());
     for part in query.split('&').filter(|part| !part.is_empty()) {
         match part.split_once('=') {
@@ -62,7 +73,7 @@ fn take_apart(url: &str) -> (String, Option<String>, Option<String>) {
         }
     }
     let rest = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
-    (format!("{place}{rest}"), mode, roots)
+    Some((format!("{place}{rest}"), mode, roots))
 }
 
 /// A path out of a URL.
@@ -126,10 +137,11 @@ mod tests {
                 "postgresql://c/d?application_name=x&sslrootcert=%2Fetc%2Fca.pem&sslmode=verify-full",
                 ("postgresql://c/d?application_name=x", Some("verify-full"), Some("/etc/ca.pem")),
             ),
+            ("postgres://u:pa?ss@h/d?sslmode=require", ("postgresql://u:pa?ss@h/d", Some("require"), None)),
             ("postgresql://c/d?sslrootcert=/a%zz", ("postgresql://c/d", None, Some("/a%zz"))),
         ];
         for (url, (plain, mode, roots)) in rows {
-            let (found, of, by) = take_apart(url);
+            let (found, of, by) = take_apart(url).unwrap();
             assert_eq!((&*found, of.as_deref(), by.as_deref()), (plain, mode, roots), "{url}");
         }
     }
@@ -138,6 +150,9 @@ mod tests {
     fn what_cannot_be_is_said() {
         let said = |url: &str| target(url).map(drop).unwrap_err().to_string();
         assert!(said("postgresql://c/d?sslmode=always").contains("sslmode=always is none of"));
+        assert!(said("host=h dbname=d sslmode=require").contains("does not begin with"));
+        // What follows the last @ is looked at: here that hides the mode, which must not be lost.
+        assert!(target("postgresql://u:p@h/d?sslmode=require&application_name=a@b").is_err());
         let missing = "postgresql://c/d?sslmode=verify-full&sslrootcert=/nowhere/ca.pem";
         assert!(said(missing).contains("/nowhere/ca.pem cannot be read"));
     }

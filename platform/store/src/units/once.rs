@@ -3,10 +3,10 @@
 //! leaves only after the key was looked up once more, so that a retry racing its first gets the first answer.
 
 use super::beside::first_answer;
-use super::committer::{Asked, Committer, RowsVerdict};
+use super::committer::{Asked, Committer};
 use super::desk::{Desk, OnFatal, Reply, Task};
 use super::opening;
-use super::rows::{RowsEngine, Stopped, TRIES, contention, once_rows, tell_rows, unknown};
+use super::rows::{Ended, RowsEngine, Stopped, TRIES, contention, once_rows, tell_rows, unknown};
 use crate::books::{Awaited, Books, Deciding, First, Verdict};
 use crate::checkpointer::Checkpointer;
 use crate::connection::{self, Access, connect};
@@ -296,9 +296,9 @@ impl<B: Awaited> RowsEngine for UnitStore<B> {
         }
     }
 
-    async fn commit(&self, by: &Caller, command: &Command, unit: RowsUnit) -> Result<RowsVerdict, Stopped> {
+    async fn commit(&self, by: &Caller, command: &Command, unit: RowsUnit) -> Result<Ended, Stopped> {
         let asked = self.asked(by, command);
-        self.hand(|reply| Task::Rows(Box::new((asked, unit)), reply)).await
+        self.hand(|reply| Task::Rows(Box::new((asked, unit)), reply)).await.map(Ended::Told)
     }
 }
 

@@ -241,7 +241,7 @@ pub async fn values_come_back_as_they_went(house: House) {
             |reader| Ok(reader.row("SELECT id, text FROM things_values WHERE id = 6", [], |row| row.get(1))),
         )
         .await;
-    assert!(wrong.unwrap_err().to_string().contains("column 1"));
+    assert!(wrong.unwrap_err().why().contains("column 1"));
 }
 
 pub async fn a_read_sees_one_snapshot(house: House) {

@@ -43,7 +43,7 @@ impl SimBooks {
             true => u64::MAX,
             false => synced.get(context).copied().unwrap_or(0),
         };
-        self.life.lock().keeper.destroy_redo(&upto)
+        self.life.lock().keeper.destroy_redo(0, &upto)
     }
 }
 
