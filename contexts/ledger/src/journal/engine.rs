@@ -10,13 +10,14 @@ use super::index::{Index, Stats};
 use super::job::{BatchJob, Job, OpenBatch, SingleJob};
 use super::keeper::Keeper;
 use super::keys::Keyed;
+use super::lent::{Held, Slot};
 use super::lookup::Lookup;
 use super::names::Names;
 use super::record::OriginAt;
 use super::recovery::{Recovered, recover};
 use super::rest::{Rest, RestingDisk};
 use super::segments::{Identity, Segments};
-use super::threads::{Queue, Sequencer, Shared, write_groups};
+use super::threads::{Alarm, Queue, Sequencer, Shared, is_full, write_groups};
 use super::unit::{Decided, UnitJob, UnitReply, Verdict};
 use super::view::{Durable, View};
 use super::writer::Writer;
@@ -121,6 +122,7 @@ impl Engine {
             checkpoint_at: AtomicU64::new(snapshot_at),
             groups: AtomicU64::new(0),
             synced: Mutex::default(),
+            slot: Slot::default(),
             open_holds: AtomicU64::new(core.state.holds.len() as u64),
             rest: rest.clone(),
         });
@@ -155,7 +157,7 @@ impl Engine {
         let mut threads = self.threads.lock();
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let (shared, rotated_at) = (self.shared.clone(), core.lookup.start);
-        let sequencer = Sequencer { core, shared, settings, send, names: 0, rotated_at };
+        let sequencer = Sequencer { core: Held::new(core), shared, settings, send, names: 0, rotated_at };
         threads.push(named("ledger-sequence").spawn(move || sequencer.run())?);
         let shared = self.shared.clone();
         threads.push(named("ledger-write").spawn(move || write_groups(writer, &shared, &receive))?);
@@ -191,16 +193,27 @@ impl Engine {
         verdict.await.unwrap_or_else(|_| Verdict::Unanswered(outcome_unknown()))
     }
 
-    /// Hands a unit over and waits for its decision, not for it to be durable. Blocks the thread.
+    /// Has a unit decided, and does not wait for it to be durable: on this thread while the sequencer sleeps, else by
+    /// the sequencer. Blocks the thread.
     pub fn unit_now(&self, mut unit: UnitJob) -> Decided {
         let (reply, decided) = oneshot::channel();
         unit.reply = Some(UnitReply::Now(reply));
-        match self.submit(Job::Unit(Box::new(unit))) {
-            Ok(()) => decided
-                .blocking_recv()
-                .unwrap_or_else(|_| Decided { verdict: Verdict::Unanswered(outcome_unknown()), upto: 0 }),
-            Err(Unanswered(problem)) => Decided { verdict: Verdict::Unanswered(problem), upto: 0 },
+        let lent = if self.refuses().is_none() { self.shared.slot.take() } else { None };
+        match lent {
+            Some(mut core) if !is_full(&core) => {
+                let _alarm = Alarm(self.shared.clone());
+                core.unit(unit);
+                self.shared.slot.put(core);
+            }
+            lent => {
+                lent.into_iter().for_each(|core| self.shared.slot.put(core));
+                if let Err(Unanswered(problem)) = self.submit(Job::Unit(Box::new(unit))) {
+                    return Decided { verdict: Verdict::Unanswered(problem), upto: 0 };
+                }
+            }
         }
+        let lost = |_| Decided { verdict: Verdict::Unanswered(outcome_unknown()), upto: 0 };
+        decided.blocking_recv().unwrap_or_else(lost)
     }
 
     /// Waits until the journal is durable beyond a position, or never will be. Blocks the thread.

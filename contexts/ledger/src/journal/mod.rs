@@ -19,6 +19,7 @@ pub mod index;
 pub mod job;
 pub mod keeper;
 pub mod keys;
+mod lent;
 pub mod lookup;
 pub mod names;
 mod problems;

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::engine::{Settings, outcome_unknown};
 use super::group::Handed;
 use super::job::{Job, OpenBatch};
+use super::lent::{Held, Slot};
 use super::rest::Rest;
 use super::view::View;
 use super::writer::Writer;
@@ -65,11 +66,18 @@ pub(super) struct Shared {
     pub groups: AtomicU64,
     pub open_holds: AtomicU64,
     pub rest: Arc<Rest>,
+    /// The core, while the sequencer sleeps.
+    pub slot: Slot,
+}
+
+/// Whether the group being filled takes nothing more.
+pub(super) fn is_full(core: &Core) -> bool {
+    core.group_bytes() >= GROUP_BYTES
 }
 
 /// The thread that decides.
 pub(super) struct Sequencer {
-    pub core: Core,
+    pub core: Held,
     pub shared: Arc<Shared>,
     pub settings: Settings,
     pub send: SyncSender<Handed>,
@@ -127,7 +135,7 @@ impl Sequencer {
                 shared.rest.hurry(queue.closing);
                 resting = false;
             }
-            let full = resting || self.core.group_bytes() >= GROUP_BYTES;
+            let full = resting || is_full(&self.core);
             let work = !full && (!queue.jobs.is_empty() || !queue.bulk.is_empty());
             if std::mem::take(&mut queue.settle) {
                 self.core.settle();
@@ -142,8 +150,19 @@ impl Sequencer {
                 return Work::Some { slice, closing: queue.closing };
             }
             queue.sleeping = true;
+            if !full {
+                // What is full, or waits for a checkpoint to start, takes nothing more.
+                self.core.lend(&shared.slot);
+            }
             let timed_out = shared.wake.wait_for(&mut queue, IDLE).timed_out();
             queue.sleeping = false;
+            drop(queue);
+            // Whoever has the core may need the queue to say that it is lost.
+            if !self.core.take_back(&shared.slot, || shared.poisoned.load(Ordering::Acquire)) {
+                let fault = "a decision ended in a panic".to_owned();
+                return Work::Failed(Box::new(Failed { handed: None, fault }));
+            }
+            queue = shared.queue.lock();
             if timed_out {
                 return Work::Some { slice: None, closing: queue.closing };
             }
@@ -153,8 +172,7 @@ impl Sequencer {
     /// Where others want the processor they go first, and what they hand over meanwhile joins the group: a busy
     /// machine makes larger groups, an idle one is not kept waiting. Whether anything came.
     fn gather(&self, taken: &mut VecDeque<Job>) -> bool {
-        let full = self.core.group_bytes() >= GROUP_BYTES;
-        if full || !self.core.has_group() || !self.shared.queue.lock().writer_free {
+        if is_full(&self.core) || !self.core.has_group() || !self.shared.queue.lock().writer_free {
             return false;
         }
         std::thread::yield_now();
@@ -167,7 +185,7 @@ impl Sequencer {
         while !taken.is_empty() {
             self.fetch(taken);
             for _ in 0..taken.len().min(AHEAD) {
-                if self.core.group_bytes() >= GROUP_BYTES {
+                if is_full(&self.core) {
                     let mut queue = self.shared.queue.lock();
                     taken.drain(..).rev().for_each(|job| queue.jobs.push_front(job));
                     return;
@@ -256,12 +274,11 @@ impl Sequencer {
             "a write to the journal failed; the ledger is read-only until it is restarted"
         );
         self.shared.poisoned.store(true, Ordering::Release);
-        let mut next = self.core.hand_over();
+        let next = (!self.core.is_lost()).then(|| self.core.hand_over());
         self.shared.view.poison();
-        if let Some(mut handed) = handed {
-            handed.fail(&outcome_unknown());
+        for mut group in handed.into_iter().chain(next) {
+            group.fail(&outcome_unknown());
         }
-        next.fail(&outcome_unknown());
         let (jobs, bulk) = {
             let mut queue = self.shared.queue.lock();
             (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.bulk))
@@ -303,7 +320,7 @@ pub(super) fn write_groups(mut writer: Writer, shared: &Arc<Shared>, receive: &R
 }
 
 /// A thread that ends in a panic leaves what it did unknown: nothing more is taken, and nobody waits for ever.
-struct Alarm(Arc<Shared>);
+pub(super) struct Alarm(pub Arc<Shared>);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
