@@ -11,6 +11,7 @@ pub mod entries;
 pub mod holds;
 pub mod http;
 pub mod journal;
+pub mod postgres;
 pub mod projection;
 pub mod reading;
 pub mod refusal;
@@ -73,6 +74,7 @@ impl From<Problem> for NotDone {
 }
 
 /// A batch as a caller asks for it.
+#[derive(Clone)]
 pub struct BatchRequest {
     /// All or nothing.
     pub atomic: bool,

@@ -11,6 +11,9 @@ const WORDS: &[&str] = &["embedded", "postgres", "kafka"];
 /// The ledger's stores.
 const EXCEPT: &[&str] = &["contexts/ledger/src/journal", "contexts/ledger/src/postgres"];
 
+/// Where one of them is declared, and how.
+const DECLARED: (&str, &str) = ("contexts/ledger/src/lib.rs", "pub mod postgres;");
+
 /// Checks names and strings of every context; comments may explain.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let contexts = tree.sources.iter().filter(|source| {
@@ -20,7 +23,10 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn judge(source: &Source) -> Vec<Finding> {
-    let code = source.code.to_lowercase();
+    let mut code = source.code.to_lowercase();
+    if source.path == DECLARED.0 {
+        code = code.replace(DECLARED.1, &" ".repeat(DECLARED.1.len()));
+    }
     let mut findings = Vec::new();
     for word in WORDS {
         let named = code.match_indices(word).map(|(at, _)| at);
@@ -42,7 +48,11 @@ mod tests {
     #[test]
     fn contexts_name_no_layout() {
         let text = "// kafka\nfn is_embedded() {}\nlet a = \"PostgreSQL\";\nlet b = KafkaSink;\n";
-        let files = [("contexts/a/src/lib.rs", text), ("contexts/ledger/src/journal/mod.rs", text)];
+        let files = [
+            ("contexts/a/src/lib.rs", text),
+            ("contexts/ledger/src/journal/mod.rs", text),
+            ("contexts/ledger/src/lib.rs", "pub mod postgres;\n"),
+        ];
         let found = [
             "contexts/a/src/lib.rs:2 layouts",
             "contexts/a/src/lib.rs:3 layouts",

@@ -28,6 +28,9 @@ const STATEMENTS: &[&str] = &[
 const TRANSACTIONS: &[&str] = &["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"];
 const CALLS: &[&str] = &[".transaction(", ".unchecked_transaction(", ".transaction_with_behavior("];
 
+/// Stores that are a module of their context.
+const STORES: &[&str] = &["contexts/ledger/src/postgres/"];
+
 /// What happens behind the code's back.
 const HIDDEN: &[&str] = &["CREATE TRIGGER", "ON DELETE CASCADE", "ON UPDATE CASCADE", "DEFERRABLE"];
 
@@ -49,7 +52,10 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 
 fn judge(source: &Source) -> Vec<Finding> {
     let store = source.path.starts_with("platform/store/");
-    let may_query = store || source.name() == "store.rs" || source.path.contains("/store/");
+    let may_query = store
+        || source.name() == "store.rs"
+        || source.path.contains("/store/")
+        || STORES.iter().any(|path| source.path.starts_with(path));
     let mut findings = Vec::new();
     for literal in source.literals.iter().filter(|literal| !source.in_test(literal.at)) {
         let (line, text) = (source.line(literal.at), literal.text.trim_start());
@@ -105,6 +111,7 @@ mod tests {
         let files = [
             ("contexts/a/src/rules.rs", text),
             ("contexts/a/src/store.rs", text),
+            ("contexts/ledger/src/postgres/reading.rs", "let a = \"SELECT 1\";"),
             ("contexts/a/tests/a.rs", text),
             ("platform/store/src/writer.rs", text),
             (

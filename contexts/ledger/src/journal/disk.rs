@@ -35,6 +35,39 @@ pub trait Disk: Send + Sync {
     fn free_bytes(&self) -> io::Result<u64>;
 }
 
+/// A directory without files that takes none.
+pub struct NoDisk;
+
+impl Disk for NoDisk {
+    fn open(&self, _: &str) -> io::Result<Arc<dyn File>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn create(&self, _: &str) -> io::Result<Arc<dyn File>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn remove(&self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(0)
+    }
+}
+
 /// An open file; positioned reads and writes only.
 pub trait File: Send + Sync {
     /// Reads into the buffer; fewer bytes than asked only at the end of the file.

@@ -4,13 +4,13 @@
 mod batch;
 pub mod beside;
 pub mod codec;
-mod commands;
+pub(crate) mod commands;
 pub mod copy;
 pub mod core;
 pub mod digest;
 pub mod disk;
-mod earlier;
-mod effects;
+pub(crate) mod earlier;
+pub(crate) mod effects;
 pub mod engine;
 pub mod frame;
 pub mod group;

@@ -3,7 +3,7 @@
 //! end has no positions. The next segment is made ahead, filled with zeros, so that a commit neither
 //! allocates nor meets a full disk.
 
-use super::disk::{Disk, File, read_exact};
+use super::disk::{Disk, File, NoDisk, read_exact};
 use super::record::{self, Record};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -125,6 +125,11 @@ impl Segments {
         segments.make_spare(FIRST_SEGMENT)?;
         segments.activate(identity, FIRST_POSITION, 0)?;
         Ok(segments)
+    }
+
+    /// No file at all: for a store whose records are elsewhere.
+    pub fn none() -> Self {
+        Self::of(Arc::new(NoDisk), Vec::new())
     }
 
     fn of(disk: Arc<dyn Disk>, list: Vec<Arc<Segment>>) -> Self {

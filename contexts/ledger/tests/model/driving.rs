@@ -2,8 +2,9 @@
 
 use super::making::Maker;
 use super::naive::{Leg, Naive, Say};
+use super::side::Side;
 use super::spelling;
-use crate::rig::{Awaited, BOOK, Rig, assert_same, line, told};
+use crate::rig::{Awaited, BOOK, assert_same, line, told};
 use kernel::Clock;
 use ledger::accounts::model::{AccountNo, Counters};
 use ledger::command::{Manner, Request};
@@ -30,8 +31,8 @@ struct Keyed {
 }
 
 /// Both ledgers.
-pub struct Driver {
-    pub rig: Rig,
+pub struct Driver<S> {
+    pub rig: S,
     pub naive: Naive,
     maker: Maker,
     begun: bool,
@@ -42,10 +43,9 @@ pub struct Driver {
     pub commands: u64,
 }
 
-impl Driver {
-    pub fn new(seed: u64) -> Self {
-        let rig = Rig::new(seed);
-        let naive = Naive::new(rig.clock.now());
+impl<S: Side> Driver<S> {
+    pub fn new(rig: S, seed: u64) -> Self {
+        let naive = Naive::new(rig.clock().now());
         Self {
             rig,
             naive,
@@ -63,7 +63,7 @@ impl Driver {
     pub fn step(&mut self) {
         if !self.begun {
             self.begun = true;
-            let now = self.rig.clock.now();
+            let now = self.rig.clock().now();
             self.naive.begin(now);
         }
         if self.maker.dice.percent(6) {
@@ -84,17 +84,28 @@ impl Driver {
             7 => 3_600_000_000,
             _ => self.maker.dice.between(1, 800_000),
         };
-        let now = self.rig.clock.now();
+        let now = self.rig.clock().now();
         let until_due = self.naive.next_due().map(|due| due.0 - now.0).filter(|us| *us > 0);
         match until_due {
             // To the very microsecond.
-            Some(us) if self.maker.dice.percent(10) => self.rig.clock.advance_us(us),
-            _ => self.rig.clock.advance_us(us as i64),
+            Some(us) if self.maker.dice.percent(10) => self.rig.clock().advance_us(us),
+            _ => self.rig.clock().advance_us(us as i64),
+        }
+    }
+
+    /// Ends the group if requests name accounts by numbers that this side gives only once they are durable.
+    fn await_accounts(&mut self, requests: &[Request]) {
+        if requests.iter().any(|request| !self.rig.knows(&request.command)) {
+            self.turn();
+            self.begun = true;
+            let now = self.rig.clock().now();
+            self.naive.begin(now);
         }
     }
 
     fn single(&mut self) {
         let (request, manner) = self.maker.request(&self.naive, false);
+        self.await_accounts(std::slice::from_ref(&request));
         self.commands += 1;
         let what = format!("{request:?} {manner:?}");
         if self.is_left_out(|naive| vec![naive.single(&request, manner)], std::slice::from_ref(&request)) {
@@ -107,6 +118,7 @@ impl Driver {
 
     fn batch(&mut self) {
         let batch = self.next_batch();
+        self.await_accounts(&batch.requests);
         self.commands += batch.requests.len() as u64;
         let Keyed { key, digest, atomic, requests, manner } = batch;
         let named = (!key.is_empty()).then_some((key.clone(), digest));
@@ -227,7 +239,7 @@ impl Driver {
 
     /// The group in flight becomes durable, the next one is handed over.
     fn turn(&mut self) {
-        let now = self.rig.clock.now();
+        let now = self.rig.clock().now();
         if !self.begun && self.naive.next_due().is_some_and(|due| due <= now) {
             self.naive.begin(now);
         }
@@ -295,7 +307,7 @@ impl Driver {
 
     /// Everything that both know, after all that was decided so far.
     fn compare_states(&mut self) {
-        let (naive, state) = (&mut self.naive, &self.rig.core.state);
+        let (naive, state) = (&mut self.naive, self.rig.state());
         let under_way = || {
             let lines = self.waiting.iter().map(|(_, says, what)| format!("\n{says:?}\n  to {what}"));
             lines.collect::<String>()
@@ -346,7 +358,7 @@ impl Driver {
     }
 
     fn compare_holds(&self) {
-        let (naive, state) = (&self.naive, &self.rig.core.state);
+        let (naive, state) = (&self.naive, self.rig.state());
         let open = naive.holds.iter().filter(|(_, hold)| hold.state == "open");
         assert_eq!(open.clone().count(), state.holds.len(), "open holds");
         for (id, expected) in open {
@@ -367,16 +379,12 @@ impl Driver {
     /// Ends, starts again from the disk, and reads every record from the first.
     pub fn restart(&mut self, checkpoint: bool) {
         self.settle();
-        if checkpoint {
-            self.rig.checkpoint();
-        }
         // A start wants its clock ahead of the newest record.
-        self.rig.clock.advance_us(1_000_000);
-        let before = std::mem::take(&mut self.rig.core.state);
-        self.rig.restart();
-        assert_same(&before, &self.rig.core.state);
+        self.rig.clock().advance_us(1_000_000);
+        let before = self.rig.restart(checkpoint);
+        assert_same(&before, self.rig.state());
         super::verifying::verify(&self.rig, &self.naive);
-        super::verifying::verify_files(&self.rig);
+        self.rig.verify();
         self.begun = false;
     }
 }

@@ -1,7 +1,8 @@
 //! The model test: random commands go to the ledger's core and to a naive ledger that was written from the
 //! semantics page alone. Same answers, same balances after every group; after every thousand commands a
 //! restart, and every record read again from the first. `MODEL_COMMANDS` says how many (a soak takes a
-//! million), `MODEL_SEED` where to start; a failure prints its seed.
+//! million), `MODEL_SEED` where to start; a failure prints its seed. The same on PostgreSQL, with
+//! `MODEL_COMMANDS_POSTGRES`, on the server that CONCORD_TEST_POSTGRES names.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,10 +13,14 @@ mod money;
 mod naive;
 #[path = "../rig/mod.rs"]
 mod rig;
+mod side;
 mod spelling;
+mod tables;
 mod verifying;
 
 use driving::{Driver, Seen};
+use rig::Rig;
+use side::Side;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Commands when nobody says.
@@ -26,6 +31,10 @@ const PER_SEED: u64 = 5_000;
 const BETWEEN_RESTARTS: u64 = 1_000;
 /// Threads; each has its seeds for itself.
 const THREADS: u64 = 2;
+
+/// Commands on PostgreSQL when nobody says, and how many of them under one seed.
+const COMMANDS_ON_POSTGRES: u64 = 30_000;
+const PER_SEED_ON_POSTGRES: u64 = 3_000;
 
 /// What every run must have met, so that a test that tests nothing is seen.
 const MUST_BE_SEEN: [&str; 46] = [
@@ -92,11 +101,11 @@ impl Drop for Naming {
     }
 }
 
-fn run(seed: u64) -> (Seen, u64) {
+fn run<S: Side>(rig: S, seed: u64, commands: u64) -> (Seen, u64) {
     let _naming = Naming(seed);
-    let mut driver = Driver::new(seed);
+    let mut driver = Driver::new(rig, seed);
     let mut restarts = 0;
-    while driver.commands < PER_SEED {
+    while driver.commands < commands {
         driver.step();
         if driver.commands / BETWEEN_RESTARTS > restarts {
             restarts += 1;
@@ -121,7 +130,7 @@ fn the_ledger_is_the_naive_one() {
             if seed >= seeds {
                 return (seen, count);
             }
-            let (of_seed, commands) = run(first + seed);
+            let (of_seed, commands) = run(Rig::new(first + seed), first + seed, PER_SEED);
             of_seed.into_iter().for_each(|(name, times)| *seen.entry(name).or_default() += times);
             count += commands;
         }
@@ -137,8 +146,30 @@ fn the_ledger_is_the_naive_one() {
     });
     println!("{count} commands of {seeds} seeds: {seen:#?}");
     if commands >= COMMANDS {
-        for name in MUST_BE_SEEN {
-            assert!(seen.contains_key(name), "{name} was never seen: {seen:#?}");
-        }
+        assert_all_seen(&seen);
+    }
+}
+
+fn assert_all_seen(seen: &Seen) {
+    for name in MUST_BE_SEEN {
+        assert!(seen.contains_key(name), "{name} was never seen: {seen:#?}");
+    }
+}
+
+#[test]
+fn the_ledger_on_postgresql_is_the_naive_one() {
+    let Some(url) = tables::server() else { return };
+    let first = wanted("MODEL_SEED", 1);
+    let commands = wanted("MODEL_COMMANDS_POSTGRES", COMMANDS_ON_POSTGRES);
+    let seeds = commands.div_ceil(PER_SEED_ON_POSTGRES);
+    let (mut seen, mut count) = (Seen::new(), 0);
+    for seed in first..first + seeds {
+        let (of_seed, commands) = run(tables::Tables::new(&url, seed), seed, PER_SEED_ON_POSTGRES);
+        of_seed.into_iter().for_each(|(name, times)| *seen.entry(name).or_default() += times);
+        count += commands;
+    }
+    println!("{count} commands of {seeds} seeds on PostgreSQL: {seen:#?}");
+    if commands >= COMMANDS_ON_POSTGRES {
+        assert_all_seen(&seen);
     }
 }

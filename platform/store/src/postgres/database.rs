@@ -38,9 +38,19 @@ impl Database {
     /// Connects, makes the context's schema if it is missing, and brings it up to date. The URL is
     /// `postgresql://user:password@host:port/database`; [`super::tls`] says what it says of TLS.
     pub async fn open(url: &str, context: &'static str, migrations: &[Migration]) -> Result<Self, Error> {
+        Self::open_tuned(url, context, migrations, "").await
+    }
+
+    /// As [`Database::open`], with settings of its sessions besides the house's: `-c name=value` each.
+    pub async fn open_tuned(
+        url: &str,
+        context: &'static str,
+        migrations: &[Migration],
+        settings: &str,
+    ) -> Result<Self, Error> {
         let doing = || format!("connecting {context} to its database");
         let Target { mut config, tls } = target(url)?;
-        config.options(format!("{SESSION} -c search_path={context}"));
+        config.options(format!("{SESSION} -c search_path={context} {settings}"));
         config.application_name(format!("concord-{context}")).connect_timeout(PATIENCE);
         config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE).keepalives_interval(SILENCE);
         // A connection that died is noticed by its first use: asking before every use would cost a round trip.

@@ -9,11 +9,13 @@
 //! | tls | what a URL says of encryption |
 //! | reading | snapshots for closures that wait |
 //! | commit | one rows unit, one transaction |
+//! | batch | one transaction of many statements in few round trips, for the ledger |
 //! | jobs | jobs of many processes, under leases |
 //! | store | key, read, decide, commit; numbers; many rows at once |
 //!
 //! Leaves out for now: units that touch the books.
 
+mod batch;
 mod cells;
 mod commit;
 mod database;
@@ -23,5 +25,7 @@ pub(crate) mod reading;
 mod store;
 pub mod tls;
 
+pub use batch::{Ask, Batch, Parameter};
+pub use commit::Failed;
 pub use database::Database;
 pub use store::RowStore;
