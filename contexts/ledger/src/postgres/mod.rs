@@ -13,10 +13,11 @@
 //!
 //! Promises: an answer means durable; `seq` has no gaps; a job that the database does not take never fails its
 //! neighbours; a lost connection is looked into, and only if that fails too the outcome is unknown.
-//! Leaves out for now: units of contexts (rows), the clock that an operator confirms, NOTIFY, reads for HTTP, and a
-//! task per node that gathers what arrives while its last batch runs. Not wired into the program yet.
+//! Leaves out for now: units of contexts (rows), the clock that an operator confirms, NOTIFY, a timer for holds that
+//! are due while nobody asks for anything, and reads for HTTP. Not wired into the program yet.
 
 mod deciding;
+mod gathering;
 mod numeric;
 mod reading;
 mod running;
@@ -25,6 +26,7 @@ mod translate;
 mod wanted;
 mod writing;
 
+pub use gathering::Gathered;
 pub use numeric::{Amount, Uuid};
 
 use crate::BatchRequest;

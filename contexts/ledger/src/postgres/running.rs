@@ -45,6 +45,7 @@ enum Attempt {
     Failed(Fault),
     /// It is there, or it is not: its newest record tells.
     Unknown {
+        fault: Fault,
         seq: u64,
         newest: Vec<u8>,
         answers: Answers,
@@ -58,14 +59,16 @@ pub async fn run(store: &Store, book: i32, jobs: &[Job], now: Option<Timestamp>)
         let fault = match once(store, book, jobs, now).await {
             Attempt::Done(answers) => return answers,
             Attempt::Failed(fault) => fault,
-            Attempt::Unknown { seq, newest, answers } => match is_there(store, book, seq, &newest).await {
-                Ok(true) => return answers,
-                Ok(false) => damaged("the connection was lost before the commit"),
-                Err(fault) => {
-                    tracing::error!(%fault, "a connection was lost while a batch was committed");
-                    return jobs.iter().map(|_| Err(Unanswered(unknown()))).collect();
+            Attempt::Unknown { fault, seq, newest, answers } => {
+                match is_there(store, book, seq, &newest).await {
+                    Ok(true) => return answers,
+                    Ok(false) => fault,
+                    Err(fault) => {
+                        tracing::error!(%fault, "a connection was lost while a batch was committed");
+                        return jobs.iter().map(|_| Err(Unanswered(unknown()))).collect();
+                    }
                 }
-            },
+            }
         };
         let class = if let Fault::Store(fault) = &fault { fault.class() } else { Class::Other };
         match class {
@@ -127,7 +130,9 @@ async fn write(store: &Store, mut batch: Batch, book: i32, loaded: &Loaded, mut 
         Ok(newest) => match batch.commit().await {
             Ok(()) => Attempt::Done(decided.answers),
             Err(Failed::Undone(fault)) => Attempt::Failed(fault.into()),
-            Err(Failed::Unknown(_)) => Attempt::Unknown { seq, newest, answers: decided.answers },
+            Err(Failed::Unknown(fault)) => {
+                Attempt::Unknown { fault: fault.into(), seq, newest, answers: decided.answers }
+            }
         },
     }
 }

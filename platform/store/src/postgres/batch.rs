@@ -2,7 +2,7 @@
 //! and its COMMIT alone in a flight of its own. For a context that writes whole batches (the ledger); a batch that is
 //! dropped without an end takes its connection, and with it everything it did.
 
-use super::commit::Failed;
+use super::commit::{Failed, ended};
 use super::database::Database;
 use crate::error::Error;
 use deadpool_postgres::Object;
@@ -80,10 +80,8 @@ impl Batch {
         match client.batch_execute("COMMIT").await {
             Ok(()) => Ok(()),
             Err(fault) => {
-                let lost = fault.as_db_error().is_none();
                 drop(Object::take(client));
-                let fault = Error::postgres("committing")(fault);
-                Err(if lost { Failed::Unknown(fault) } else { Failed::Undone(fault) })
+                Err(ended("committing", fault))
             }
         }
     }
