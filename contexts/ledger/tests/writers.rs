@@ -223,7 +223,7 @@ fn lost_connections_lose_nothing_and_double_nothing() {
             let row = client.query_one(end, &[&format!("concord-{schema}")]).await.unwrap();
             ended += row.get::<_, i64>(0);
             // Not a wait for anything: it spreads the ends over the moments of a batch.
-            client.batch_execute("SELECT pg_sleep(0.023)").await.unwrap();
+            client.batch_execute("SELECT pg_sleep(0.041)").await.unwrap();
         }
         let (mut done, mut unknown) = (0, 0);
         for caller in callers {
