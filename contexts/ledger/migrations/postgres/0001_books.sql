@@ -1,4 +1,6 @@
 -- The books: every row of a book is written under the lock of its row in head, so that nothing else needs a lock.
+-- What is looked up by a list (ids, paths, hashes) has an index that begins with it: an index that begins with the
+-- book invites a plan that reads the whole book.
 -- record holds what happened, byte for byte as a journal holds it; all other tables follow from it.
 
 -- Keys the hashes of callers' names. One row.
@@ -32,7 +34,7 @@ CREATE TABLE record (
     book int, seq bigint, id uuid, kind smallint NOT NULL, recorded_at bigint NOT NULL,
     reference text, party text, bytes bytea NOT NULL,
     PRIMARY KEY (book, seq),
-    UNIQUE (book, id)
+    UNIQUE (id, book)
 );
 
 -- NULL counters are 0: most balances have nothing pending.
@@ -49,8 +51,8 @@ CREATE TABLE account (
     no bigint PRIMARY KEY, book int NOT NULL, id uuid NOT NULL, path text NOT NULL, type smallint NOT NULL,
     frozen smallint NOT NULL, closed boolean NOT NULL, version bigint NOT NULL, open_holds bigint NOT NULL,
     allowed int[], newest bigint NOT NULL,
-    UNIQUE (book, path),
-    UNIQUE (book, id)
+    UNIQUE (path, book),
+    UNIQUE (id, book)
 ) WITH (fillfactor = 80);
 
 CREATE TABLE balance (
@@ -64,7 +66,7 @@ CREATE TABLE balance (
 -- Open holds: placed and newest are the first and the newest record about each.
 CREATE TABLE hold (
     book int, id uuid, expires_at bigint, placed bigint NOT NULL, newest bigint NOT NULL,
-    PRIMARY KEY (book, id)
+    PRIMARY KEY (id, book)
 );
 CREATE INDEX hold_due ON hold (book, expires_at, id) WHERE expires_at IS NOT NULL;
 
@@ -72,9 +74,9 @@ CREATE INDEX hold_due ON hold (book, expires_at, id) WHERE expires_at IS NOT NUL
 CREATE TABLE newest (book int, id uuid, seq bigint NOT NULL, PRIMARY KEY (book, id)) WITH (fillfactor = 80);
 
 -- Idempotency keys and refs, as 128-bit hashes; kept for ever.
-CREATE TABLE key (book int, hash uuid, seq bigint NOT NULL, PRIMARY KEY (book, hash));
+CREATE TABLE key (book int, hash uuid, seq bigint NOT NULL, PRIMARY KEY (hash, book));
 
 CREATE TABLE party (
     book int, party text, count bigint NOT NULL,
-    PRIMARY KEY (book, party)
+    PRIMARY KEY (party, book)
 ) WITH (fillfactor = 60);

@@ -48,13 +48,13 @@ const ACCOUNTS: &str = "UPDATE account a SET frozen = v.frozen, closed = v.close
         open_holds = v.open_holds, allowed = v.allowed::int[], newest = v.newest
     FROM unnest($2::bigint[], $3::smallint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[])
         v (no, frozen, closed, version, open_holds, allowed, newest)
-    WHERE a.book = $1 AND a.no = v.no";
+    WHERE a.no = v.no AND a.book + 0 = $1";
 const HOLDS_NEW: &str = "INSERT INTO hold (book, id, expires_at, placed, newest)
     SELECT $1, v.* FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[]) v";
 const HOLDS: &str = "UPDATE hold h SET expires_at = v.expires_at, newest = v.newest
     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) v (id, expires_at, newest)
-    WHERE h.book = $1 AND h.id = v.id";
-const HOLDS_GONE: &str = "DELETE FROM hold WHERE book = $1 AND id = ANY($2)";
+    WHERE h.id = v.id AND h.book = $1";
+const HOLDS_GONE: &str = "DELETE FROM hold WHERE id = ANY($2) AND book + 0 = $1";
 const NEWEST: &str =
     "INSERT INTO newest (book, id, seq) SELECT $1, v.* FROM unnest($2::uuid[], $3::bigint[]) v
     ON CONFLICT (book, id) DO UPDATE SET seq = excluded.seq";
