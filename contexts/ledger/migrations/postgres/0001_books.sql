@@ -12,27 +12,27 @@ CREATE SEQUENCE account_no MINVALUE 0 START 0 MAXVALUE 4294901760;
 -- seq: the book's newest record; recorded_at: its time, in microseconds since 1970.
 CREATE TABLE head (
     book int PRIMARY KEY,
-    tenant text NOT NULL UNIQUE,
+    tenant text COLLATE "C" NOT NULL UNIQUE,
     seq bigint NOT NULL,
     partyless bigint NOT NULL,
     recorded_at bigint NOT NULL
 ) WITH (fillfactor = 20);
 
 CREATE TABLE asset (
-    book int, no int, code text NOT NULL, scale smallint NOT NULL,
+    book int, no int, code text COLLATE "C" NOT NULL, scale smallint NOT NULL,
     PRIMARY KEY (book, no)
 );
 
 -- seq: the record that says the whole of it.
 CREATE TABLE pattern (
-    book int, no int, seq bigint NOT NULL, pattern text NOT NULL, opened bigint NOT NULL,
+    book int, no int, seq bigint NOT NULL, pattern text COLLATE "C" NOT NULL, opened bigint NOT NULL,
     PRIMARY KEY (book, no)
 ) WITH (fillfactor = 60);
 
 -- id is NULL where a record is not found by its id: a command that no caller named, about an account, asset or pattern.
 CREATE TABLE record (
     book int, seq bigint, id uuid, kind smallint NOT NULL, recorded_at bigint NOT NULL,
-    reference text, party text, bytes bytea NOT NULL,
+    reference text COLLATE "C", party text COLLATE "C", bytes bytea NOT NULL,
     PRIMARY KEY (book, seq),
     UNIQUE (id, book)
 );
@@ -48,7 +48,7 @@ CREATE INDEX posting_history ON posting (account, asset, seq);
 
 -- newest: the record where its settings stand. frozen: 1 debits, 2 credits, 3 both.
 CREATE TABLE account (
-    no bigint PRIMARY KEY, book int NOT NULL, id uuid NOT NULL, path text NOT NULL, type smallint NOT NULL,
+    no bigint PRIMARY KEY, book int NOT NULL, id uuid NOT NULL, path text COLLATE "C" NOT NULL, type smallint NOT NULL,
     frozen smallint NOT NULL, closed boolean NOT NULL, version bigint NOT NULL, open_holds bigint NOT NULL,
     allowed int[], newest bigint NOT NULL,
     UNIQUE (path, book),
@@ -77,6 +77,6 @@ CREATE TABLE newest (book int, id uuid, seq bigint NOT NULL, PRIMARY KEY (book, 
 CREATE TABLE key (book int, hash uuid, seq bigint NOT NULL, PRIMARY KEY (hash, book));
 
 CREATE TABLE party (
-    book int, party text, count bigint NOT NULL,
+    book int, party text COLLATE "C", count bigint NOT NULL,
     PRIMARY KEY (party, book)
 ) WITH (fillfactor = 60);
