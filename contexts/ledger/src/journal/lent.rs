@@ -15,29 +15,49 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Where the core lies while nobody has it.
 #[derive(Default)]
 pub(super) struct Slot {
-    core: Mutex<Option<Box<Core>>>,
+    place: Mutex<Place>,
     back: Condvar,
 }
 
+#[derive(Default)]
+struct Place {
+    core: Option<Box<Core>>,
+    /// The sequencer waits for it: nobody else takes it before.
+    wanted: bool,
+    /// Nobody wants it any more: what is given back is dropped, and with it whoever waits for its group.
+    ended: bool,
+}
+
 impl Slot {
-    /// The core, if nobody has it.
+    /// The core, if nobody has it or waits for it.
     pub fn take(&self) -> Option<Box<Core>> {
-        self.core.lock().take()
+        let mut place = self.place.lock();
+        if place.wanted { None } else { place.core.take() }
     }
 
     /// Gives it back.
     pub fn put(&self, core: Box<Core>) {
-        *self.core.lock() = Some(core);
+        let mut place = self.place.lock();
+        if place.ended {
+            drop(place);
+            drop(core);
+            return;
+        }
+        place.core = Some(core);
         self.back.notify_one();
     }
 
-    /// Waits for it. `None` if `is_lost` says so before it comes.
+    /// Waits for it. `None` if `is_lost` says so before it comes: then nobody will ever want it again.
     fn await_core(&self, is_lost: impl Fn() -> bool) -> Option<Box<Core>> {
-        let mut core = self.core.lock();
-        while core.is_none() && !is_lost() {
-            self.back.wait_for(&mut core, LOOK);
+        let mut place = self.place.lock();
+        place.wanted = true;
+        while place.core.is_none() && !is_lost() {
+            self.back.wait_for(&mut place, LOOK);
         }
-        core.take()
+        place.wanted = false;
+        let core = place.core.take();
+        place.ended = core.is_none();
+        core
     }
 }
 

@@ -159,8 +159,10 @@ impl Sequencer {
             drop(queue);
             // Whoever has the core may need the queue to say that it is lost.
             if !self.core.take_back(&shared.slot, || shared.poisoned.load(Ordering::Acquire)) {
+                // A write may have failed besides: those who wait for it are told too.
+                let failed = shared.queue.lock().failed.take();
                 let fault = "a decision ended in a panic".to_owned();
-                return Work::Failed(Box::new(Failed { handed: None, fault }));
+                return Work::Failed(failed.unwrap_or_else(|| Box::new(Failed { handed: None, fault })));
             }
             queue = shared.queue.lock();
             if timed_out {

@@ -251,7 +251,8 @@ fn records(loaded: &Loaded, numbers: &mut Numbers) -> Result<(Contents, Vec<(Id,
             Effect::HoldMoved { hold_id, hold, .. } => Some((*hold_id, hold.clone())),
             _ => None,
         };
-        if let Some((id, hold)) = moved {
+        if let Some((id, mut hold)) = moved {
+            hold.book = HERE;
             // Only the newest record of a hold says how it stands, and that is read where the hold was asked for.
             if loaded.things.get(&id.into()).is_some_and(|(_, newest)| newest == seq) {
                 holds.insert(id, hold);
